@@ -1,0 +1,162 @@
+//! Pictures in memory: four bytes a pixel, blue first.
+//!
+//! Everything that is decoded ends as BGRA with eight bits a channel, in the memory order blue,
+//! green, red, alpha: what `RDPGFX` surfaces are (`PIXEL_FORMAT_XRGB_8888`, little endian), what
+//! window systems take, and what the GPU calls `Bgra8Unorm`. Where a format has no alpha, the
+//! fourth byte is 255.
+
+use crate::geometry::{Point, Rect, Size};
+
+/// Bytes a pixel of every [`Picture`].
+pub const BYTES_PER_PIXEL: usize = 4;
+
+/// A picture that owns its pixels, rows tightly packed, top row first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    size: Size,
+    data: Vec<u8>,
+}
+
+impl Picture {
+    /// An opaque black picture.
+    pub fn new(size: Size) -> Self {
+        Self::filled(size, [0, 0, 0, 255])
+    }
+
+    /// A picture of one colour, given as blue, green, red, alpha.
+    pub fn filled(size: Size, bgra: [u8; 4]) -> Self {
+        let mut data = vec![0; size.width as usize * size.height as usize * BYTES_PER_PIXEL];
+        for pixel in data.chunks_exact_mut(BYTES_PER_PIXEL) {
+            pixel.copy_from_slice(&bgra);
+        }
+        Self { size, data }
+    }
+
+    /// A picture over pixels that exist already, `width * height * 4` bytes; `None` where the
+    /// number of bytes is another.
+    pub fn from_bgra(size: Size, data: Vec<u8>) -> Option<Self> {
+        (data.len() as u64 == size.area() * BYTES_PER_PIXEL as u64).then_some(Self { size, data })
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Bytes from one row to the next.
+    pub fn stride_bytes(&self) -> usize {
+        self.size.width as usize * BYTES_PER_PIXEL
+    }
+
+    /// All pixels, row by row.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// All pixels, row by row.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.data
+    }
+
+    /// The pixels alone.
+    pub fn into_data(self) -> Vec<u8> {
+        self.data
+    }
+
+    /// The pixel at `point` as blue, green, red, alpha.
+    ///
+    /// # Panics
+    /// If `point` lies outside.
+    pub fn pixel(&self, point: Point) -> [u8; 4] {
+        assert!(
+            self.size.to_rect().contains(point),
+            "{point:?} outside {:?}",
+            self.size
+        );
+        let at = point.y as usize * self.stride_bytes() + point.x as usize * BYTES_PER_PIXEL;
+        [
+            self.data[at],
+            self.data[at + 1],
+            self.data[at + 2],
+            self.data[at + 3],
+        ]
+    }
+
+    /// A view of the whole picture to write into.
+    pub fn as_mut(&mut self) -> PictureMut<'_> {
+        let stride_bytes = self.stride_bytes();
+        PictureMut {
+            size: self.size,
+            stride_bytes,
+            data: &mut self.data,
+        }
+    }
+}
+
+/// A borrowed rectangle of BGRA pixels to decode into, with the stride of the memory it lies in.
+///
+/// A decoder writes rows of `size.width` pixels and never touches the bytes between the end of a
+/// row and the start of the next.
+#[derive(Debug)]
+pub struct PictureMut<'a> {
+    size: Size,
+    stride_bytes: usize,
+    data: &'a mut [u8],
+}
+
+impl<'a> PictureMut<'a> {
+    /// A view of `size` pixels over `data`, whose rows start `stride_bytes` apart; `None` where
+    /// `data` is too short or rows would overlap.
+    pub fn new(data: &'a mut [u8], size: Size, stride_bytes: usize) -> Option<Self> {
+        let row_bytes = (size.width as usize).checked_mul(BYTES_PER_PIXEL)?;
+        if row_bytes > stride_bytes && size.height > 1 {
+            return None;
+        }
+        let needed = match size.height {
+            0 => 0,
+            height => (height as usize - 1)
+                .checked_mul(stride_bytes)?
+                .checked_add(row_bytes)?,
+        };
+        (data.len() >= needed).then_some(Self {
+            size,
+            stride_bytes,
+            data,
+        })
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Bytes from one row to the next.
+    pub fn stride_bytes(&self) -> usize {
+        self.stride_bytes
+    }
+
+    /// Row `y`, `size().width * 4` bytes.
+    ///
+    /// # Panics
+    /// If `y` is not below the height.
+    pub fn row_mut(&mut self, y: u32) -> &mut [u8] {
+        assert!(y < self.size.height, "row {y} of {}", self.size.height);
+        let start = y as usize * self.stride_bytes;
+        &mut self.data[start..start + self.size.width as usize * BYTES_PER_PIXEL]
+    }
+
+    /// The bytes under the view, from its first pixel on, gaps between rows included.
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        self.data
+    }
+
+    /// The part of this view inside `rect` (relative to the view); `None` where `rect` does not
+    /// lie inside or is empty.
+    pub fn sub(&mut self, rect: &Rect) -> Option<PictureMut<'_>> {
+        if rect.is_empty() || !self.size.to_rect().contains_rect(rect) {
+            return None;
+        }
+        let start = rect.top as usize * self.stride_bytes + rect.left as usize * BYTES_PER_PIXEL;
+        PictureMut::new(&mut self.data[start..], rect.size(), self.stride_bytes)
+    }
+}

@@ -1,0 +1,5 @@
+//! Drawing: the vocabulary of commands and the protocols that carry them.
+
+pub mod command;
+
+pub use command::*;
