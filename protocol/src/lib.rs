@@ -1,5 +1,6 @@
 //! The RDP conversation as sans-IO state machines.
 
+pub mod channels;
 pub mod client;
 pub mod error_info;
 pub mod graphics;
