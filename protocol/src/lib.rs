@@ -3,9 +3,14 @@
 pub mod channels;
 pub mod client;
 pub mod error_info;
+pub mod framing;
+pub mod gcc;
 pub mod graphics;
 pub mod input;
+pub mod mcs;
 pub mod redirection;
 pub mod secret;
+pub mod security;
 pub mod server;
 pub mod wire;
+pub mod x224;
