@@ -1,1 +1,10 @@
-//! Oriel.
+//! Oriel, the application: windows, chrome, input, the command line.
+//!
+//! What it is not: a protocol, a codec or a renderer. It ties `oriel-transport`, `oriel-protocol`
+//! and `oriel-render` to a person.
+
+pub mod cli;
+pub mod failure;
+pub mod input;
+pub mod password;
+pub mod target;

@@ -1,0 +1,389 @@
+//! The command line: what tests, benches and scripts rely on.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use oriel_codecs::geometry::Size;
+
+use crate::{
+    failure,
+    target::{Target, split_domain},
+};
+
+/// A native viewer for remote desktops that speaks RDP.
+#[derive(Debug, Parser)]
+#[command(name = "oriel", version, after_long_help = failure::exit_code_help())]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show and use the desktop of HOST.
+    Connect(ConnectArgs),
+    /// Start a small desktop on this machine, and show and use it.
+    Demo(DemoArgs),
+    /// Connect to HOST, print each step with its milliseconds and what the server offers, and leave.
+    Check(CheckArgs),
+}
+
+/// `oriel connect`.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// [USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets.
+    #[arg(value_name = "HOST[:PORT]")]
+    pub target: Target,
+    /// Who connects.
+    #[command(flatten)]
+    pub account: AccountArgs,
+    /// How the session is shown.
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// `oriel demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Who connects; the password is made up for the run unless one is given.
+    #[command(flatten)]
+    pub account: AccountArgs,
+    /// How the session is shown.
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// `oriel check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// [USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets.
+    #[arg(value_name = "HOST[:PORT]")]
+    pub target: Target,
+    /// Who connects.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// Account, security and patience.
+#[derive(Clone, Debug, Args)]
+pub struct AccountArgs {
+    /// User name; DOMAIN\user and user@domain are understood.
+    #[arg(long, short = 'u')]
+    pub user: Option<String>,
+    /// Windows domain of the user.
+    #[arg(long, short = 'd')]
+    pub domain: Option<String>,
+    /// Read the password from the first line of standard input. Else the variable ORIEL_PASSWORD
+    /// is taken, else the terminal asks. A password never stands on the command line.
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// What to do with a certificate that no authority of this system vouches for: pin it when it
+    /// is first seen, refuse it, take it, or take only the one with this SHA-256.
+    #[arg(
+        long,
+        value_name = "tofu|strict|ignore|sha256:HEX",
+        default_value = "tofu"
+    )]
+    pub cert: CertificateChoice,
+    /// Security protocols to offer.
+    #[arg(long, value_enum, default_value_t)]
+    pub security: SecurityChoice,
+    /// Seconds to wait for the connection, and for the server at each step.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
+    pub connect_timeout: Duration,
+}
+
+impl AccountArgs {
+    /// User and domain: the options win over what stands in the target, `DOMAIN\user` is split.
+    pub fn user_and_domain(&self, target: Option<&Target>) -> (String, String) {
+        let user = self
+            .user
+            .as_deref()
+            .or_else(|| target.and_then(|target| target.user.as_deref()))
+            .unwrap_or_default();
+        let (domain, user) = split_domain(user);
+        let domain = self.domain.as_deref().or(domain).unwrap_or_default();
+        (user.to_owned(), domain.to_owned())
+    }
+}
+
+/// How a session is shown, and what is done in it by itself.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SessionArgs {
+    /// Size of the desktop [default: that of the window, or 1280x800].
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<DesktopSize>,
+    /// Best graphics to ask for; off means plain bitmaps.
+    #[arg(long, value_enum, default_value_t)]
+    pub gfx: GraphicsChoice,
+    /// Where the picture is put together.
+    #[arg(long, value_enum, default_value_t)]
+    pub compositor: Compositor,
+    /// Fill the screen; Ctrl+Alt+Enter switches.
+    #[arg(long)]
+    pub fullscreen: bool,
+    /// No window.
+    #[arg(long)]
+    pub headless: bool,
+    /// Write the last picture of the desktop to a file.
+    #[arg(long, value_name = "FILE.png")]
+    pub screenshot: Option<PathBuf>,
+    /// Leave so many seconds after the desktop is up (and what was to be typed is typed).
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub exit_after: Option<Duration>,
+    /// Write figures of the session to a file.
+    #[arg(long, value_name = "FILE.json")]
+    pub stats: Option<PathBuf>,
+    /// Type a text once the desktop is up.
+    #[arg(long = "type", value_name = "TEXT", allow_hyphen_values = true)]
+    pub type_text: Option<String>,
+}
+
+/// What to do with a certificate that the platform does not trust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CertificateChoice {
+    /// Pin it when it is first seen.
+    #[default]
+    Tofu,
+    /// Refuse it.
+    Strict,
+    /// Take any.
+    Ignore,
+    /// Take only this one, named by its SHA-256.
+    Sha256([u8; 32]),
+}
+
+impl FromStr for CertificateChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "tofu" => return Ok(Self::Tofu),
+            "strict" => return Ok(Self::Strict),
+            "ignore" => return Ok(Self::Ignore),
+            _ => {}
+        }
+        let hex = text
+            .strip_prefix("sha256:")
+            .ok_or("it is one of tofu, strict, ignore, sha256:HEX")?;
+        let digits: Vec<u8> = hex
+            .chars()
+            .filter(|c| *c != ':')
+            .map(|c| c.to_digit(16).map(|digit| digit as u8))
+            .collect::<Option<_>>()
+            .ok_or("a SHA-256 is written in hexadecimal digits")?;
+        let mut sha256 = [0; 32];
+        if digits.len() != 2 * sha256.len() {
+            return Err(format!(
+                "a SHA-256 has 64 hexadecimal digits, not {}",
+                digits.len()
+            ));
+        }
+        for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = pair[0] << 4 | pair[1];
+        }
+        Ok(Self::Sha256(sha256))
+    }
+}
+
+/// Security protocols to offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SecurityChoice {
+    /// TLS with and without network level authentication; the server picks.
+    #[default]
+    Auto,
+    /// Only with network level authentication.
+    Nla,
+    /// Only TLS.
+    Tls,
+}
+
+/// Best graphics to ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphicsChoice {
+    /// All that can be decoded here.
+    #[default]
+    Auto,
+    /// H.264 with full colour.
+    Avc444,
+    /// H.264 with a quarter of the colour.
+    Avc420,
+    /// Lossless.
+    Planar,
+    /// No graphics pipeline: bitmaps.
+    Off,
+}
+
+/// Where the picture is put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Compositor {
+    /// On the GPU where there is a real one.
+    #[default]
+    Auto,
+    /// On the GPU, or on what the system passes off as one.
+    Gpu,
+    /// On the CPU.
+    Cpu,
+}
+
+/// A desktop's size on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DesktopSize(pub Size);
+
+impl FromStr for DesktopSize {
+    type Err = String;
+
+    /// What `[MS-RDPBCGR] 2.2.1.3.2` and `[MS-RDPEDISP] 2.2.2.2.1` allow: 200 to 8192 each way.
+    fn from_str(text: &str) -> Result<Self, String> {
+        const SIDE: std::ops::RangeInclusive<u32> = 200..=8192;
+        let side = |text: &str| text.parse().ok().filter(|side| SIDE.contains(side));
+        text.split_once(['x', 'X'])
+            .and_then(|(width, height)| Some(Self(Size::new(side(width)?, side(height)?))))
+            .ok_or_else(|| {
+                format!(
+                    "a size is written WIDTHxHEIGHT, each from {} to {}",
+                    SIDE.start(),
+                    SIDE.end()
+                )
+            })
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it is a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn connect(arguments: &[&str]) -> ConnectArgs {
+        let all = ["oriel", "connect"].iter().chain(arguments);
+        match Cli::try_parse_from(all).unwrap().command {
+            Command::Connect(connect) => connect,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_the_contract_is_taken() {
+        let args = connect(&[
+            "pc:33890",
+            "--user",
+            "ann",
+            "--domain",
+            "LAB",
+            "--password-stdin",
+            "--cert",
+            "strict",
+            "--security",
+            "nla",
+            "--size",
+            "1600x900",
+            "--gfx",
+            "avc420",
+            "--compositor",
+            "cpu",
+            "--fullscreen",
+            "--headless",
+            "--screenshot",
+            "a.png",
+            "--exit-after",
+            "2.5",
+            "--stats",
+            "a.json",
+            "--type",
+            "-x hello",
+            "--connect-timeout",
+            "3",
+        ]);
+        assert_eq!(args.target.port, 33890);
+        assert_eq!(
+            args.account.user_and_domain(None),
+            ("ann".into(), "LAB".into())
+        );
+        assert!(args.account.password_stdin);
+        assert_eq!(args.account.cert, CertificateChoice::Strict);
+        assert_eq!(args.account.security, SecurityChoice::Nla);
+        assert_eq!(args.account.connect_timeout, Duration::from_secs(3));
+        assert_eq!(args.session.size, Some(DesktopSize(Size::new(1600, 900))));
+        assert_eq!(args.session.gfx, GraphicsChoice::Avc420);
+        assert_eq!(args.session.compositor, Compositor::Cpu);
+        assert!(args.session.fullscreen && args.session.headless);
+        assert_eq!(args.session.screenshot, Some("a.png".into()));
+        assert_eq!(args.session.exit_after, Some(Duration::from_millis(2500)));
+        assert_eq!(args.session.stats, Some("a.json".into()));
+        assert_eq!(args.session.type_text.as_deref(), Some("-x hello"));
+    }
+
+    #[test]
+    fn nothing_but_a_host_means_the_defaults() {
+        let args = connect(&["pc"]);
+        assert_eq!(args.account.cert, CertificateChoice::Tofu);
+        assert_eq!(args.account.security, SecurityChoice::Auto);
+        assert_eq!(args.account.connect_timeout, Duration::from_secs(10));
+        assert_eq!(args.session.gfx, GraphicsChoice::Auto);
+        assert_eq!(args.session.size, None);
+        assert!(!args.session.headless);
+    }
+
+    #[test]
+    fn there_is_no_way_to_put_a_password_on_the_command_line() {
+        for flag in ["--password", "--pass", "-p"] {
+            let all = ["oriel", "connect", "pc", flag, "secret"];
+            assert!(Cli::try_parse_from(all).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_user_comes_from_the_option_before_the_target() {
+        let target: Target = r"LAB\ann@pc".parse().unwrap();
+        let mut account = connect(&["pc"]).account;
+        assert_eq!(
+            account.user_and_domain(Some(&target)),
+            ("ann".into(), "LAB".into())
+        );
+        account.user = Some("bob".into());
+        assert_eq!(
+            account.user_and_domain(Some(&target)),
+            ("bob".into(), String::new())
+        );
+        account.domain = Some("CORP".into());
+        account.user = Some(r"LAB\bob".into());
+        assert_eq!(
+            account.user_and_domain(None),
+            ("bob".into(), "CORP".into()),
+            "the domain that was asked for wins"
+        );
+    }
+
+    #[test]
+    fn a_pinned_certificate_has_exactly_64_digits() {
+        let hex = "0A".repeat(32);
+        let expected = CertificateChoice::Sha256([10; 32]);
+        assert_eq!(format!("sha256:{hex}").parse(), Ok(expected));
+        let with_colons = vec!["0a"; 32].join(":");
+        assert_eq!(format!("sha256:{with_colons}").parse(), Ok(expected));
+        assert!("sha256:0a".parse::<CertificateChoice>().is_err());
+        assert!("sha256:zz".parse::<CertificateChoice>().is_err());
+        assert!("trust".parse::<CertificateChoice>().is_err());
+    }
+
+    #[test]
+    fn sizes_outside_of_the_protocol_are_refused() {
+        assert!("1280x800".parse::<DesktopSize>().is_ok());
+        for bad in ["1280", "x800", "199x800", "1280x8193", "1280x-1", "axb"] {
+            assert!(bad.parse::<DesktopSize>().is_err(), "{bad}");
+        }
+    }
+}
