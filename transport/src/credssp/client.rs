@@ -13,7 +13,15 @@ use sspi::{
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{AUTHORIZATION_SUCCESS, kdc, read_ts_request, write_ts_request};
-use crate::{connect::KerberosOptions, error::SignInFailure};
+use crate::error::SignInFailure;
+
+/// Where Kerberos tickets come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KerberosOptions {
+    /// `host`, `host:port`, or with `tcp://` or `udp://` in front; `None` reads the system's
+    /// Kerberos configuration.
+    pub kdc: Option<String>,
+}
 
 /// What a client needs to sign in.
 #[derive(Clone, Copy, Debug)]

@@ -24,7 +24,7 @@ use sspi::credssp::TsRequest;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
 
-pub use client::{ClientSignIn, authenticate};
+pub use client::{ClientSignIn, KerberosOptions, authenticate};
 pub use server::{AcceptError, CREDSSP_VERSION, ServerSignIn, accept};
 
 /// Longest `TSRequest` that is read. Kerberos tickets with many groups reach tens of kilobytes.
@@ -48,7 +48,7 @@ async fn read_ts_request<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<TsR
     }
     let content_length = match message[1] {
         short @ 0..=0x7f => usize::from(short),
-        long @ (0x81 | 0x82 | 0x83) => {
+        long @ 0x81..=0x83 => {
             let header = message.len();
             message.resize(header + usize::from(long & 0x0f), 0);
             stream.read_exact(&mut message[header..]).await?;
