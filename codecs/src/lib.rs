@@ -1,5 +1,6 @@
 //! Bytes to pixels and back: the image codecs and bulk compressors of RDP.
 
+pub mod bulk;
 pub mod geometry;
 pub mod picture;
 
