@@ -1,5 +1,6 @@
 //! The RDP conversation as sans-IO state machines.
 
+pub mod capabilities;
 pub mod channels;
 pub mod client;
 pub mod error_info;
@@ -12,5 +13,6 @@ pub mod redirection;
 pub mod secret;
 pub mod security;
 pub mod server;
+pub mod share;
 pub mod wire;
 pub mod x224;
