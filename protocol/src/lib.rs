@@ -3,6 +3,7 @@
 pub mod capabilities;
 pub mod channels;
 pub mod client;
+pub mod client_info;
 pub mod error_info;
 pub mod framing;
 pub mod gcc;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::{
+    client::PerformanceFlags,
+    client_info::{ClientInfo, CompressionType, ExtendedInfo, InfoFlags, SystemTime, TimeZoneInfo},
     framing::{self, Frame, FrameReader},
     gcc::{
         ChannelDefinition, ChannelOptions, ClientCluster, ClusterFlags, ColorDepths,
@@ -346,4 +348,61 @@ fn data_on_channels_keeps_its_bytes_through_frame_and_mcs() {
         );
         assert_eq!(in_frame(|out| pdu.encode(out)), bytes, "{name}");
     }
+}
+
+#[test]
+fn the_client_info_packet_names_user_time_zone_and_compression() {
+    let Some(bytes) = vector(TOPIC, "bcgr_4.1.10_client-info-pdu_2.bin") else {
+        return;
+    };
+    let info: ClientInfo = decode(&bytes);
+    assert_eq!(info.code_page, 0x0409_0409);
+    assert_eq!(
+        info.flags,
+        InfoFlags::MOUSE
+            | InfoFlags::DISABLE_CTRL_ALT_DEL
+            | InfoFlags::UNICODE
+            | InfoFlags::MAXIMIZE_SHELL
+            | InfoFlags::ENABLE_WINDOWS_KEY
+            | InfoFlags::FORCE_ENCRYPTED_CS_PDU
+    );
+    assert_eq!(info.compression, Some(CompressionType::Mppc64k));
+    assert_eq!(info.domain, "NTDEV");
+    assert_eq!(info.user, "eltons");
+    assert!(info.password.is_empty());
+    assert_eq!(info.alternate_shell, "");
+    assert_eq!(info.working_dir, "");
+    let extended = info.extended.as_ref().expect("an extended part");
+    assert_eq!(extended.address_family, ExtendedInfo::IPV4);
+    assert_eq!(extended.address, "157.59.242.156");
+    assert_eq!(
+        extended.directory,
+        "C:\\depots\\w2k3_1\\termsrv\\newclient\\lib\\win32\\obj\\i386\\mstscax.dll"
+    );
+    let change = |month, day| SystemTime {
+        month,
+        day,
+        hour: 2,
+        ..SystemTime::default()
+    };
+    assert_eq!(
+        extended.time_zone,
+        Some(TimeZoneInfo {
+            bias_minutes: 480,
+            standard_name: "Pacific Standard Time".to_owned(),
+            standard_date: change(10, 5),
+            standard_bias_minutes: 0,
+            daylight_name: "Pacific Daylight Time".to_owned(),
+            daylight_date: change(4, 1),
+            daylight_bias_minutes: -60,
+        })
+    );
+    assert_eq!(extended.session_id, Some(0));
+    assert_eq!(
+        extended.performance,
+        Some(PerformanceFlags::DISABLE_WALLPAPER)
+    );
+    assert_eq!(extended.auto_reconnect, Some(None));
+    assert_eq!(extended.dynamic_time_zone, None);
+    assert_eq!(info.to_vec(), bytes);
 }
