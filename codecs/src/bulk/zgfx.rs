@@ -1,6 +1,6 @@
 //! RDP 8.0 bulk compression, as the graphics pipeline wraps every message in it
-//! (`[MS-RDPEGFX] 2.2.5`, `3.1.9.1`). The dynamic channels of version 3 use it too, with a
-//! smaller history (`[MS-RDPEDYC] 3.1.5.1.4`, "RDP 8.0 Lite"), which is not this one.
+//! (`[MS-RDPEGFX] 2.2.5`, `3.1.9.1`). Compressed data on dynamic channels uses a small form of
+//! it (`[MS-RDPEDYC] 2.2.3.3`): [`Decompressor::lite`], [`Compressor::lite`].
 //!
 //! An LZ77 over a history of 2.5 million bytes, its tokens in a fixed prefix code:
 //!
@@ -9,6 +9,7 @@
 //!                      E1 │ count │ size │ (length │ segment)*
 //! segment              04 │ bytes                             (not compressed)
 //!                      24 │ tokens, high bit first │ number of unused bits in the last byte
+//!                      06 and 26 in the small form
 //! ```
 //!
 //! Both directions keep the history in a straight buffer twice the window long, and move the
@@ -35,14 +36,46 @@ mod tokens;
 pub use compressor::Compressor;
 pub use decompressor::{Decompressor, MAX_MESSAGE_BYTES};
 
-/// How far back a match may reach.
-const HISTORY_BYTES: usize = 2_500_000;
-/// The most that a compressed segment may expand to, and the most that we put in any segment.
-const MAX_SEGMENT_BYTES: usize = 65_535;
+/// Which of the two forms: they differ in sizes and in their name on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Form {
+    /// How far back a match may reach.
+    history_bytes: usize,
+    /// The most that a compressed segment may expand to, and the most that we put in any segment.
+    segment_bytes: usize,
+    /// Low nibble of a segment's header.
+    compression_type: u8,
+}
+
+impl Form {
+    /// `[MS-RDPEGFX] 3.1.9.1.2`, `PACKET_COMPR_TYPE_RDP8`.
+    const FULL: Form = Form {
+        history_bytes: 2_500_000,
+        segment_bytes: 65_535,
+        compression_type: 0x04,
+    };
+
+    /// `[MS-RDPEDYC] 2.2.3.3`, `PACKET_COMPR_TYPE_RDP8_LITE`.
+    const LITE: Form = Form {
+        history_bytes: 8_192,
+        segment_bytes: 8_192,
+        compression_type: 0x06,
+    };
+
+    /// Length of a history buffer: the window, as much again before it must be moved, and the
+    /// segment at hand.
+    const fn buffer_bytes(self) -> usize {
+        2 * self.history_bytes + self.segment_bytes + COPY_SLACK_BYTES
+    }
+
+    /// True where a segment might not fit behind `cursor`, so that the window must move.
+    const fn is_full(self, cursor: usize) -> bool {
+        cursor + self.segment_bytes + COPY_SLACK_BYTES > self.buffer_bytes()
+    }
+}
+
 /// Bytes past the cursor that a short copy may overwrite: it always moves whole blocks.
 const COPY_SLACK_BYTES: usize = 64;
-/// The window, as much again before it must be moved, and the segment at hand.
-const BUFFER_BYTES: usize = 2 * HISTORY_BYTES + MAX_SEGMENT_BYTES + COPY_SLACK_BYTES;
 
 /// `descriptor` of a message of one segment.
 const DESCRIPTOR_SINGLE: u8 = 0xE0;
@@ -50,8 +83,6 @@ const DESCRIPTOR_SINGLE: u8 = 0xE0;
 const DESCRIPTOR_MULTIPART: u8 = 0xE1;
 /// Low nibble of a segment's header: the compressor's name.
 const COMPRESSION_TYPE_MASK: u8 = 0x0F;
-/// `PACKET_COMPR_TYPE_RDP8`.
-const COMPRESSION_TYPE_RDP8: u8 = 0x04;
 /// `PACKET_COMPRESSED`: tokens follow, not bytes.
 const FLAG_COMPRESSED: u8 = 0x20;
 

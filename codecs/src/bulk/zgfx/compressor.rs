@@ -1,8 +1,5 @@
 use super::tokens::{DISTANCES, DistanceClass, LITERALS};
-use super::{
-    BUFFER_BYTES, COMPRESSION_TYPE_RDP8, COPY_SLACK_BYTES, DESCRIPTOR_MULTIPART, DESCRIPTOR_SINGLE,
-    FLAG_COMPRESSED, HISTORY_BYTES, MAX_SEGMENT_BYTES, RUN_COUNT_BITS,
-};
+use super::{DESCRIPTOR_MULTIPART, DESCRIPTOR_SINGLE, FLAG_COMPRESSED, Form, RUN_COUNT_BITS};
 
 /// Buckets of the match table, as a power of two.
 const BUCKET_BITS: u32 = 15;
@@ -28,10 +25,11 @@ const MAX_RUN_BYTES: usize = (1 << RUN_COUNT_BITS) - 1;
 /// Packs messages for a [`Decompressor`](super::Decompressor) that sees all of them, in order.
 ///
 /// Greedy matches through a table of hashes; holds about 5.5 MB, of which the system lends only
-/// what has been written.
+/// what has been written; 0.5 MB in the small form.
 #[derive(Debug)]
 pub struct Compressor {
-    /// The last [`HISTORY_BYTES`] before `cursor` are the window.
+    form: Form,
+    /// The last `form.history_bytes` before `cursor` are the window.
     history: Vec<u8>,
     cursor: usize,
     /// Places in `history` by the hash of what stands there; 0 is no place.
@@ -48,8 +46,19 @@ impl Default for Compressor {
 impl Compressor {
     /// A compressor that has seen nothing yet.
     pub fn new() -> Self {
+        Self::with_form(Form::FULL)
+    }
+
+    /// One for the small form, which compressed data on dynamic channels uses
+    /// (`[MS-RDPEDYC] 2.2.3.3`): a history, and segments, of 8,192 bytes.
+    pub fn lite() -> Self {
+        Self::with_form(Form::LITE)
+    }
+
+    fn with_form(form: Form) -> Self {
         Self {
-            history: vec![0; BUFFER_BYTES],
+            form,
+            history: vec![0; form.buffer_bytes()],
             cursor: 0,
             buckets: vec![[0; BUCKET_WAYS]; 1 << BUCKET_BITS],
             bits: BitWriter::default(),
@@ -59,22 +68,24 @@ impl Compressor {
     /// Appends `data` to `out` as one `RDP_SEGMENTED_DATA` (`[MS-RDPEGFX] 2.2.5.1`).
     ///
     /// What does not get smaller goes as it is: `out` grows by no more than `data.len()` and
-    /// 2 bytes, or 7 bytes and 5 for each segment of 65,535 bytes.
+    /// 2 bytes, or 7 bytes and 5 for each segment where one is not enough: they hold 65,535 bytes.
     ///
     /// # Panics
-    /// If `data` is longer than the format can tell: 65,535 segments, about 4 GB.
+    /// If `data` is longer than the format can tell: 65,535 segments, about 4 GB, or 512 MB in the
+    /// small form.
     pub fn compress(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        if data.len() <= MAX_SEGMENT_BYTES {
+        let most = self.form.segment_bytes;
+        if data.len() <= most {
             out.push(DESCRIPTOR_SINGLE);
             self.segment(data, out);
             return;
         }
-        let count =
-            u16::try_from(data.len().div_ceil(MAX_SEGMENT_BYTES)).expect("a message is below 4 GB");
+        let count = u16::try_from(data.len().div_ceil(Form::FULL.segment_bytes))
+            .expect("a message is below 4 GB");
         out.push(DESCRIPTOR_MULTIPART);
         out.extend(count.to_le_bytes());
         out.extend((data.len() as u32).to_le_bytes());
-        for segment in data.chunks(MAX_SEGMENT_BYTES) {
+        for segment in data.chunks(most) {
             let length_at = out.len();
             out.extend([0; 4]);
             self.segment(segment, out);
@@ -94,22 +105,22 @@ impl Compressor {
         let packed = self.bits.finish();
         // One byte more than the stream: the trailer.
         if packed.len() < data.len() {
-            out.push(FLAG_COMPRESSED | COMPRESSION_TYPE_RDP8);
+            out.push(FLAG_COMPRESSED | self.form.compression_type);
             out.extend_from_slice(packed);
         } else {
-            out.push(COMPRESSION_TYPE_RDP8);
+            out.push(self.form.compression_type);
             out.extend_from_slice(data);
         }
     }
 
     /// Moves the window to the front of the buffer where a segment might not fit behind it.
     fn make_room(&mut self) {
-        if self.cursor + MAX_SEGMENT_BYTES + COPY_SLACK_BYTES <= self.history.len() {
+        if !self.form.is_full(self.cursor) {
             return;
         }
-        let shift = self.cursor - HISTORY_BYTES;
+        let shift = self.cursor - self.form.history_bytes;
         self.history.copy_within(shift..self.cursor, 0);
-        self.cursor = HISTORY_BYTES;
+        self.cursor = self.form.history_bytes;
         for place in self.buckets.as_flattened_mut() {
             *place = place.saturating_sub(shift as u32);
         }
@@ -163,7 +174,7 @@ impl Compressor {
         let mut best_gain = 0;
         for place in places {
             let place = place as usize;
-            if place == 0 || place >= at || at - place > HISTORY_BYTES {
+            if place == 0 || place >= at || at - place > self.form.history_bytes {
                 continue;
             }
             let forward = common_prefix(&history[place..end], &history[at..end]);
@@ -348,8 +359,14 @@ mod tests {
     use super::*;
 
     fn round_trip(messages: &[Vec<u8>]) -> usize {
-        let mut compressor = Compressor::new();
-        let mut decompressor = Decompressor::new();
+        round_trip_through(Compressor::new(), Decompressor::new(), messages)
+    }
+
+    fn round_trip_through(
+        mut compressor: Compressor,
+        mut decompressor: Decompressor,
+        messages: &[Vec<u8>],
+    ) -> usize {
         let (mut wire, mut plain) = (Vec::new(), Vec::new());
         let mut total = 0;
         for message in messages {
@@ -449,6 +466,7 @@ mod tests {
         #[test]
         fn every_message_comes_back(messages in prop::collection::vec(message(), 1..5)) {
             round_trip(&messages);
+            round_trip_through(Compressor::lite(), Decompressor::lite(), &messages);
         }
 
         #[test]
@@ -468,7 +486,7 @@ mod tests {
             let _ = Decompressor::new().decompress(&wire, &mut out);
             // No segment is shorter than a header and a trailer.
             let segments = 1 + wire.len() / 6;
-            prop_assert!(out.len() <= segments * MAX_SEGMENT_BYTES + wire.len());
+            prop_assert!(out.len() <= segments * Form::FULL.segment_bytes + wire.len());
         }
 
         #[test]
@@ -479,7 +497,7 @@ mod tests {
             let mut decompressor = Decompressor::new();
             let _ = decompressor.decompress(&bytes, &mut out);
             let _ = decompressor.decompress(&framed, &mut out);
-            prop_assert!(out.len() <= MAX_SEGMENT_BYTES + bytes.len());
+            prop_assert!(out.len() <= Form::FULL.segment_bytes + bytes.len());
         }
     }
 }

@@ -1,8 +1,7 @@
 use super::tokens::{MAX_PREFIX_BITS, TOKENS};
 use super::{
-    BUFFER_BYTES, COMPRESSION_TYPE_MASK, COMPRESSION_TYPE_RDP8, COPY_SLACK_BYTES,
-    DESCRIPTOR_MULTIPART, DESCRIPTOR_SINGLE, FLAG_COMPRESSED, HISTORY_BYTES, MAX_SEGMENT_BYTES,
-    RUN_COUNT_BITS,
+    COMPRESSION_TYPE_MASK, COPY_SLACK_BYTES, DESCRIPTOR_MULTIPART, DESCRIPTOR_SINGLE,
+    FLAG_COMPRESSED, Form, RUN_COUNT_BITS,
 };
 use crate::bulk::BulkError;
 
@@ -18,10 +17,11 @@ const BLOCK_BYTES: usize = 16;
 
 /// Expands what a [`Compressor`](super::Compressor) has packed, message by message, in order.
 ///
-/// Holds about 5 MB, of which the system lends only what has been written.
+/// Holds about 5 MB, of which the system lends only what has been written; 24 KB in the small form.
 #[derive(Debug)]
 pub struct Decompressor {
-    /// The last [`HISTORY_BYTES`] before `cursor` are the window. It begins as zeros.
+    form: Form,
+    /// The last `form.history_bytes` before `cursor` are the window. It begins as zeros.
     history: Vec<u8>,
     cursor: usize,
 }
@@ -35,9 +35,20 @@ impl Default for Decompressor {
 impl Decompressor {
     /// A decompressor that has seen nothing yet.
     pub fn new() -> Self {
+        Self::with_form(Form::FULL)
+    }
+
+    /// One for the small form, which compressed data on dynamic channels uses
+    /// (`[MS-RDPEDYC] 2.2.3.3`): a history, and segments, of 8,192 bytes.
+    pub fn lite() -> Self {
+        Self::with_form(Form::LITE)
+    }
+
+    fn with_form(form: Form) -> Self {
         Self {
-            history: vec![0; BUFFER_BYTES],
-            cursor: HISTORY_BYTES,
+            form,
+            history: vec![0; form.buffer_bytes()],
+            cursor: form.history_bytes,
         }
     }
 
@@ -100,7 +111,7 @@ impl Decompressor {
     ) -> Result<(), BulkError> {
         let (&header, data) = segment.split_first().ok_or(BulkError::Truncated)?;
         let kind = header & COMPRESSION_TYPE_MASK;
-        if kind != COMPRESSION_TYPE_RDP8 {
+        if kind != self.form.compression_type {
             return Err(BulkError::UnsupportedCompression(kind));
         }
         let room = MAX_MESSAGE_BYTES - (out.len() - start);
@@ -111,7 +122,7 @@ impl Decompressor {
                 ));
             }
             // Longer ones than the specification allows cost nothing here, so they pass.
-            for chunk in data.chunks(MAX_SEGMENT_BYTES) {
+            for chunk in data.chunks(self.form.segment_bytes) {
                 self.make_room();
                 self.history[self.cursor..self.cursor + chunk.len()].copy_from_slice(chunk);
                 self.cursor += chunk.len();
@@ -122,7 +133,7 @@ impl Decompressor {
         self.make_room();
         let first = self.cursor;
         let mut cursor = first;
-        expand(data, &mut self.history, &mut cursor)?;
+        expand(data, self.form, &mut self.history, &mut cursor)?;
         let expanded = &self.history[first..cursor];
         if expanded.len() > room {
             return Err(BulkError::MessageTooLong(
@@ -136,22 +147,23 @@ impl Decompressor {
 
     /// Moves the window to the front of the buffer where a segment might not fit behind it.
     fn make_room(&mut self) {
-        if self.cursor + MAX_SEGMENT_BYTES + COPY_SLACK_BYTES > self.history.len() {
+        if self.form.is_full(self.cursor) {
+            let window = self.form.history_bytes;
             self.history
-                .copy_within(self.cursor - HISTORY_BYTES..self.cursor, 0);
-            self.cursor = HISTORY_BYTES;
+                .copy_within(self.cursor - window..self.cursor, 0);
+            self.cursor = window;
         }
     }
 }
 
 /// Expands the tokens of `data`, whose last byte tells the unused bits of the one before, to
 /// `history[*at..]`, which has room for a segment and the copy slack.
-fn expand(data: &[u8], history: &mut [u8], at: &mut usize) -> Result<(), BulkError> {
+fn expand(data: &[u8], form: Form, history: &mut [u8], at: &mut usize) -> Result<(), BulkError> {
     let (&unused_bits, data) = data.split_last().ok_or(BulkError::Truncated)?;
     let end_bit = (data.len() * 8)
         .checked_sub(usize::from(unused_bits & 7))
         .ok_or(BulkError::Truncated)?;
-    let limit = *at + MAX_SEGMENT_BYTES;
+    let limit = *at + form.segment_bytes;
     let buffer = &mut history[..limit + COPY_SLACK_BYTES];
     let mut cursor = *at;
     let mut bit = 0;
@@ -210,11 +222,9 @@ fn expand(data: &[u8], history: &mut [u8], at: &mut usize) -> Result<(), BulkErr
             }
             buffer[cursor..cursor + count].copy_from_slice(run);
             cursor += count;
-            // A run that ends the stream leaves no unused bits in its last byte, whatever the
-            // trailer says.
             continue;
         }
-        if distance as usize > HISTORY_BYTES {
+        if distance as usize > form.history_bytes {
             return Err(BulkError::DistanceTooLong(distance));
         }
         let (length, bits) = match_length(peek(data, bit))?;
@@ -302,7 +312,10 @@ mod tests {
     /// Packs a string of `0` and `1` into a single compressed segment.
     fn single(bits: &str) -> Vec<u8> {
         let bits: Vec<u8> = bits.bytes().filter(|b| *b != b' ').collect();
-        let mut bytes = vec![DESCRIPTOR_SINGLE, FLAG_COMPRESSED | COMPRESSION_TYPE_RDP8];
+        let mut bytes = vec![
+            DESCRIPTOR_SINGLE,
+            FLAG_COMPRESSED | Form::FULL.compression_type,
+        ];
         for chunk in bits.chunks(8) {
             let byte = chunk.iter().fold(0u8, |byte, b| byte << 1 | (b - b'0'));
             bytes.push(byte << (8 - chunk.len()));
@@ -412,6 +425,19 @@ mod tests {
             .decompress(&[0xE1, 2, 0, 5, 0, 0, 0, 2, 0, 0, 0, 4, 9, 1], &mut out);
         assert_eq!(result, Err(BulkError::Truncated));
         assert_eq!(out, [1, 2, 3]);
+    }
+
+    #[test]
+    fn the_small_form_expands_the_example_of_its_specification() {
+        // [MS-RDPEDYC] 4.3.3
+        let wire = [0xE0, 0x26, 0x38, 0xC4, 0x3F, 0xF4, 0x74, 0x01];
+        let mut out = Vec::new();
+        Decompressor::lite().decompress(&wire, &mut out).unwrap();
+        assert_eq!(out, [0x71; 1595]);
+        assert_eq!(
+            Decompressor::new().decompress(&wire, &mut out),
+            Err(BulkError::UnsupportedCompression(6))
+        );
     }
 
     #[test]
