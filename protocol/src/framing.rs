@@ -23,22 +23,16 @@ pub const MAX_TPKT_BYTES: usize = 0xffff;
 pub enum Frame {
     /// The X.224 TPDU inside a TPKT frame.
     Tpkt(Bytes),
-    /// A fast-path PDU.
-    FastPath {
-        /// First byte: the action in the low two bits (0), flags in the high two
-        /// (`[MS-RDPBCGR] 2.2.9.1.2`), the number of events of an input PDU between them.
-        header: u8,
-        /// What follows the length.
-        payload: Bytes,
-    },
+    /// A whole fast-path PDU, from its first byte on.
+    FastPath(Bytes),
 }
 
 impl Frame {
-    /// Bytes that the frame took on the wire, by its shortest encoding.
+    /// Bytes that the frame took on the wire.
     pub fn wire_bytes(&self) -> usize {
         match self {
             Self::Tpkt(payload) => TPKT_HEADER_BYTES + payload.len(),
-            Self::FastPath { payload, .. } => payload.len() + fast_path_header_bytes(payload.len()),
+            Self::FastPath(pdu) => pdu.len(),
         }
     }
 }
@@ -141,16 +135,12 @@ impl FrameReader {
             self.buffer.reserve(header.frame_bytes - self.buffer.len());
             return Ok(None);
         }
-        let mut payload = self.buffer.split_to(header.frame_bytes).freeze();
-        let first = payload[0];
-        payload.advance(header.header_bytes);
+        let mut frame = self.buffer.split_to(header.frame_bytes).freeze();
         Ok(Some(if header.is_tpkt {
-            Frame::Tpkt(payload)
+            frame.advance(header.header_bytes);
+            Frame::Tpkt(frame)
         } else {
-            Frame::FastPath {
-                header: first,
-                payload,
-            }
+            Frame::FastPath(frame)
         }))
     }
 
@@ -175,38 +165,22 @@ pub fn write_tpkt(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> usize 
     length
 }
 
-/// Bytes of the header in front of `payload_bytes` of a fast-path PDU, by the shorter form that
-/// fits.
-pub const fn fast_path_header_bytes(payload_bytes: usize) -> usize {
-    if payload_bytes + 2 < 0x80 { 2 } else { 3 }
-}
-
-/// Appends a fast-path frame; `header` is its first byte. Returns the frame's bytes.
-///
-/// # Panics
-///
-/// Where the payload is over what 15 bits can tell: senders fragment before.
-pub fn write_fast_path(out: &mut Vec<u8>, header: u8, payload: &[u8]) -> usize {
-    let length = payload.len() + fast_path_header_bytes(payload.len());
-    assert!(
-        length <= MAX_FAST_PATH_BYTES,
-        "a fast-path frame holds at most 32767 bytes"
-    );
-    out.put_u8(header);
-    if length < 0x80 {
-        out.put_u8(length as u8);
-    } else {
-        out.put_u16_be(0x8000 | length as u16);
-    }
-    out.put(payload);
-    length
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn fast_path(header: u8, content: Vec<u8>, is_long: bool) -> Frame {
+        let mut pdu = vec![header];
+        if is_long || content.len() + 2 >= 0x80 {
+            pdu.put_u16_be(0x8000 | (content.len() + 3) as u16);
+        } else {
+            pdu.put_u8((content.len() + 2) as u8);
+        }
+        pdu.put(&content);
+        Frame::FastPath(pdu.into())
+    }
 
     fn arbitrary_frame() -> impl Strategy<Value = Frame> {
         prop_oneof![
@@ -216,19 +190,24 @@ mod tests {
                 prop_oneof![
                     prop::collection::vec(any::<u8>(), 0..300),
                     prop::collection::vec(any::<u8>(), 4000..4003),
-                ]
+                ],
+                any::<bool>(),
             )
-                .prop_map(|(bits, data)| Frame::FastPath {
-                    header: bits << 2,
-                    payload: data.into()
-                }),
+                .prop_map(|(bits, content, is_long)| fast_path(
+                    bits << 2,
+                    content,
+                    is_long
+                )),
         ]
     }
 
     fn write(frame: &Frame, out: &mut Vec<u8>) -> usize {
         match frame {
             Frame::Tpkt(data) => write_tpkt(out, |out| out.put(data)),
-            Frame::FastPath { header, payload } => write_fast_path(out, *header, payload),
+            Frame::FastPath(pdu) => {
+                out.put(pdu);
+                pdu.len()
+            }
         }
     }
 
