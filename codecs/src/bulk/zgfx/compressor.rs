@@ -80,8 +80,7 @@ impl Compressor {
             self.segment(data, out);
             return;
         }
-        let count = u16::try_from(data.len().div_ceil(Form::FULL.segment_bytes))
-            .expect("a message is below 4 GB");
+        let count = u16::try_from(data.len().div_ceil(most)).expect("65,535 segments at most");
         out.push(DESCRIPTOR_MULTIPART);
         out.extend(count.to_le_bytes());
         out.extend((data.len() as u32).to_le_bytes());
