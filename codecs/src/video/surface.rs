@@ -1,0 +1,197 @@
+//! The decoder that a surface owns: payloads of the three AVC codecs to planes and regions.
+
+use super::frame::YuvFrame;
+use super::{DecoderLimits, FallbackDecoder, VideoDecoder, VideoError};
+use crate::avc::{Avc420Bitmap, Avc444Bitmap};
+use crate::geometry::Rect;
+use crate::picture::PictureMut;
+use crate::yuv::{Yuv444Picture, avc444, yuv420_to_bgra, yuv444_to_bgra};
+
+/// How often, on average, the regions of a view may cover a pixel.
+const MAX_COVERAGE: u64 = 4;
+
+/// Which of the three H.264 codecs a payload is for (`[MS-RDPEGFX] 2.2.2.1`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AvcVersion {
+    /// `RDPGFX_CODECID_AVC420`.
+    Avc420,
+    /// `RDPGFX_CODECID_AVC444`.
+    Avc444,
+    /// `RDPGFX_CODECID_AVC444v2`.
+    Avc444V2,
+}
+
+/// The views that came with one message. At least one is there.
+///
+/// A GPU compositor uploads their planes; [`draw`](Self::draw) is what a CPU compositor does, and
+/// what the GPU's result is held against.
+#[derive(Clone, Debug)]
+pub struct DecodedAvc {
+    /// How the views fit together.
+    pub version: AvcVersion,
+    /// The main view: a picture in its own right.
+    pub luma_view: Option<YuvFrame>,
+    /// The auxiliary view: the chroma that main views lack.
+    pub chroma_view: Option<YuvFrame>,
+    /// Where the main view counts, in pixels of the surface; clipped to the view, not empty.
+    pub luma_regions: Vec<Rect>,
+    /// Where the auxiliary view counts, likewise.
+    pub chroma_regions: Vec<Rect>,
+}
+
+impl DecodedAvc {
+    /// The rectangles that change on the surface; they may overlap.
+    pub fn damage(&self) -> impl Iterator<Item = Rect> {
+        // A region that both views list changes once.
+        let luma = self
+            .luma_regions
+            .iter()
+            .filter(|rect| !self.is_in_chroma_region(rect));
+        luma.chain(&self.chroma_regions).copied()
+    }
+
+    /// Takes the views into the picture that the surface keeps for 4:4:4.
+    pub fn combine(&self, picture: &mut Yuv444Picture) {
+        if let Some(view) = &self.luma_view {
+            for rect in &self.luma_regions {
+                if self.is_in_chroma_region(rect) {
+                    avc444::store_luma(&view.planes(), rect, picture);
+                } else {
+                    avc444::combine_luma(&view.planes(), rect, picture);
+                }
+            }
+        }
+        if let Some(view) = &self.chroma_view {
+            for rect in &self.chroma_regions {
+                match self.version {
+                    AvcVersion::Avc444V2 => {
+                        avc444::combine_chroma_v2(&view.planes(), rect, picture);
+                    }
+                    AvcVersion::Avc420 | AvcVersion::Avc444 => {
+                        avc444::combine_chroma_v1(&view.planes(), rect, picture);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Draws the views on a surface.
+    ///
+    /// `picture` is what the surface keeps for 4:4:4, of its size; it is made when the first
+    /// message that needs it comes.
+    pub fn draw(&self, picture: &mut Option<Yuv444Picture>, surface: &mut PictureMut<'_>) {
+        if let (AvcVersion::Avc420, Some(view)) = (self.version, &self.luma_view) {
+            for rect in &self.luma_regions {
+                yuv420_to_bgra(&view.planes(), rect, surface);
+            }
+            return;
+        }
+        let size = surface.size();
+        if picture.as_ref().is_none_or(|kept| kept.size() != size) {
+            *picture = None;
+        }
+        let picture = picture.get_or_insert_with(|| Yuv444Picture::new(size));
+        self.combine(picture);
+        for rect in self.damage() {
+            yuv444_to_bgra(&picture.planes(), &rect, surface);
+        }
+    }
+
+    fn is_in_chroma_region(&self, rect: &Rect) -> bool {
+        self.chroma_regions
+            .iter()
+            .any(|chroma| chroma.contains_rect(rect))
+    }
+}
+
+/// Decodes the messages for one surface, in order. All views go through one decoder, as they went
+/// through one encoder (`[MS-RDPEGFX] 2.2.4.5`).
+pub struct AvcSurfaceDecoder {
+    decoder: Box<dyn VideoDecoder>,
+}
+
+impl AvcSurfaceDecoder {
+    /// A decoder that steps down from FFmpeg to OpenH264.
+    ///
+    /// # Errors
+    /// [`VideoError::Unavailable`] where neither starts.
+    pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
+        Ok(Self::with_decoder(Box::new(FallbackDecoder::new(limits)?)))
+    }
+
+    /// The given decoder.
+    pub fn with_decoder(decoder: Box<dyn VideoDecoder>) -> Self {
+        Self { decoder }
+    }
+
+    /// Name of the implementation at work.
+    pub fn decoder_name(&self) -> &'static str {
+        self.decoder.name()
+    }
+
+    /// Decodes the `bitmapData` of one `RDPGFX_WIRE_TO_SURFACE_PDU_1`.
+    ///
+    /// # Errors
+    /// Where the payload or one of its streams is malformed. The decoder stays usable.
+    pub fn decode(
+        &mut self,
+        version: AvcVersion,
+        payload: &[u8],
+    ) -> Result<DecodedAvc, VideoError> {
+        let views = match version {
+            AvcVersion::Avc420 => Avc444Bitmap {
+                luma: Some(Avc420Bitmap::parse(payload)?),
+                chroma: None,
+            },
+            AvcVersion::Avc444 | AvcVersion::Avc444V2 => Avc444Bitmap::parse(payload)?,
+        };
+        let luma = self.decode_view(views.luma.as_ref());
+        // The second stream builds on the first: it is decoded even where the first had an error.
+        let chroma = self.decode_view(views.chroma.as_ref());
+        let (luma_view, luma_regions) = luma?;
+        let (chroma_view, chroma_regions) = chroma?;
+        Ok(DecodedAvc {
+            version,
+            luma_view,
+            chroma_view,
+            luma_regions,
+            chroma_regions,
+        })
+    }
+
+    fn decode_view(
+        &mut self,
+        view: Option<&Avc420Bitmap<'_>>,
+    ) -> Result<(Option<YuvFrame>, Vec<Rect>), VideoError> {
+        let Some(view) = view else {
+            return Ok((None, Vec::new()));
+        };
+        let frame = self
+            .decoder
+            .decode(view.stream())?
+            .ok_or(VideoError::NoPicture)?;
+        let bounds = frame.size().to_rect();
+        let regions: Vec<Rect> = view
+            .regions()
+            .map(|region| region.rect.intersect(&bounds))
+            .filter(|rect| !rect.is_empty())
+            .collect();
+        let covered_px = regions.iter().map(|rect| rect.size().area()).sum();
+        let picture_px = frame.size().area();
+        if covered_px > picture_px.saturating_mul(MAX_COVERAGE) {
+            return Err(VideoError::Regions {
+                covered_px,
+                picture_px,
+            });
+        }
+        Ok((Some(frame), regions))
+    }
+}
+
+impl std::fmt::Debug for AvcSurfaceDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AvcSurfaceDecoder")
+            .field("decoder", &self.decoder.name())
+            .finish()
+    }
+}
