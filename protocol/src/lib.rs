@@ -1,5 +1,6 @@
 //! The RDP conversation as sans-IO state machines.
 
+pub mod autodetect;
 pub mod capabilities;
 pub mod channels;
 pub mod client;
@@ -8,8 +9,10 @@ pub mod error_info;
 pub mod framing;
 pub mod gcc;
 pub mod graphics;
+pub mod heartbeat;
 pub mod input;
 pub mod mcs;
+pub mod multitransport;
 pub mod redirection;
 pub mod secret;
 pub mod security;
