@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_version_answered_is_never_above_the_servers_nor_ours() {
-        for (offered, expected) in [(1, 1), (2, 2), (3, 2), (9, 2)] {
+        for (offered, expected) in [(1, 1), (2, 2), (3, 3), (9, 3)] {
             let mut client = DynamicChannelsClient::new([names::GRAPHICS]);
             let request = DynamicPdu::CapabilitiesRequest {
                 version: offered,

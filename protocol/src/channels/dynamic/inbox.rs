@@ -1,5 +1,7 @@
 //! Putting the blocks of one dynamic channel's messages together (`[MS-RDPEDYC] 3.1.5.2.3`).
 
+use oriel_codecs::bulk::zgfx::Decompressor;
+
 use super::MESSAGE_LIMIT;
 use crate::wire::{DecodeError, DecodeResult};
 
@@ -9,6 +11,8 @@ const CONTEXT: &str = "dynamic channel data";
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     partial: Option<Partial>,
+    /// Made for the first compressed block: most channels never see one.
+    decompressor: Option<Box<Decompressor>>,
 }
 
 #[derive(Debug)]
@@ -23,9 +27,8 @@ impl Inbox {
         &mut self,
         length: u32,
         is_compressed: bool,
-        data: &[u8],
+        block: &[u8],
     ) -> DecodeResult<Option<Vec<u8>>> {
-        refuse_compression(is_compressed)?;
         if length as usize > MESSAGE_LIMIT {
             return Err(DecodeError::TooLarge {
                 context: CONTEXT,
@@ -36,59 +39,59 @@ impl Inbox {
         }
         let length = length as usize;
         // The announced length is only a promise: memory follows what has arrived.
-        let mut collected = Vec::with_capacity(length.min(256 * 1024));
-        collected.extend_from_slice(data);
-        self.partial = Some(Partial {
-            data: collected,
-            length,
-        });
-        self.take_if_whole()
+        let mut data = Vec::with_capacity(length.min(256 * 1024));
+        self.append(is_compressed, block, &mut data)?;
+        self.collect(Partial { data, length })
     }
 
     /// Takes a block that continues a message, or is one.
     pub(super) fn handle_next(
         &mut self,
         is_compressed: bool,
-        data: &[u8],
+        block: &[u8],
     ) -> DecodeResult<Option<Vec<u8>>> {
-        refuse_compression(is_compressed)?;
-        let Some(partial) = &mut self.partial else {
-            return Ok(Some(data.to_vec()));
+        let Some(mut partial) = self.partial.take() else {
+            let mut whole = Vec::new();
+            self.append(is_compressed, block, &mut whole)?;
+            return Ok(Some(whole));
         };
-        partial.data.extend_from_slice(data);
-        self.take_if_whole()
+        self.append(is_compressed, block, &mut partial.data)?;
+        self.collect(partial)
     }
 
-    fn take_if_whole(&mut self) -> DecodeResult<Option<Vec<u8>>> {
-        let Some(partial) = &self.partial else {
-            return Ok(None);
-        };
-        if partial.data.len() < partial.length {
-            return Ok(None);
+    fn append(&mut self, is_compressed: bool, block: &[u8], out: &mut Vec<u8>) -> DecodeResult<()> {
+        if !is_compressed {
+            out.extend_from_slice(block);
+            return Ok(());
         }
-        let Some(Partial { data, length }) = self.partial.take() else {
-            return Ok(None);
-        };
-        if data.len() > length {
-            return Err(DecodeError::invalid(CONTEXT, "length", length as u64));
-        }
-        Ok(Some(data))
+        let decompressor = self
+            .decompressor
+            .get_or_insert_with(|| Box::new(Decompressor::lite()));
+        decompressor
+            .decompress(block, out)
+            .map_err(|error| DecodeError::Compression {
+                context: CONTEXT,
+                reason: error.to_string(),
+            })
     }
-}
 
-fn refuse_compression(is_compressed: bool) -> DecodeResult<()> {
-    if is_compressed {
-        // Only allowed from version 3 on, which is never agreed on.
-        return Err(DecodeError::Compression {
-            context: CONTEXT,
-            reason: "compressed data was not negotiated".to_owned(),
-        });
+    fn collect(&mut self, partial: Partial) -> DecodeResult<Option<Vec<u8>>> {
+        let Partial { data, length } = &partial;
+        if data.len() > *length {
+            return Err(DecodeError::invalid(CONTEXT, "length", *length as u64));
+        }
+        if data.len() == *length {
+            return Ok(Some(partial.data));
+        }
+        self.partial = Some(partial);
+        Ok(None)
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use oriel_codecs::bulk::zgfx::Compressor;
+
     use super::*;
 
     #[test]
@@ -112,9 +115,28 @@ mod tests {
     }
 
     #[test]
-    fn compressed_blocks_are_refused_since_they_were_not_agreed_on() {
+    fn compressed_and_plain_blocks_mix_in_one_message() {
+        let mut compressor = Compressor::lite();
         let mut inbox = Inbox::default();
-        assert!(inbox.handle_first(3, true, b"ab").is_err());
-        assert!(inbox.handle_next(true, b"ab").is_err());
+        let mut packed = |data: &[u8]| {
+            let mut block = Vec::new();
+            compressor.compress(data, &mut block);
+            block
+        };
+        assert_eq!(
+            inbox.handle_first(3000, true, &packed(&[1; 1000])),
+            Ok(None)
+        );
+        assert_eq!(inbox.handle_next(false, &[2; 1000]), Ok(None));
+        let whole = inbox
+            .handle_next(true, &packed(&[1; 1000]))
+            .unwrap()
+            .unwrap();
+        assert_eq!(whole, [[1; 1000], [2; 1000], [1; 1000]].concat());
+    }
+
+    #[test]
+    fn a_block_that_does_not_decompress_is_an_error() {
+        assert!(Inbox::default().handle_next(true, b"ab").is_err());
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Both machines take whole messages of the static channel (see
 //! [`ChannelReassembler`](super::ChannelReassembler)) and give back such messages, each to be cut
-//! with [`write_chunks`](super::write_chunks). Version 2 of the protocol is agreed on at most:
-//! version 3 only adds compression, which a TLS link with compressed graphics has no use for.
-//! Nothing is moved to other transports: a soft-sync request is answered with an empty list.
+//! with [`write_chunks`](super::write_chunks). Up to version 3 of the protocol is spoken: what
+//! arrives compressed is expanded, while nothing is sent so, since graphics are compressed
+//! already. Nothing is moved to other transports: a soft-sync request is answered with an empty
+//! list.
 //!
 //! ```
 //! use oriel_protocol::channels::dynamic::*;
@@ -25,7 +26,7 @@
 //!         break;
 //!     }
 //! }
-//! assert_eq!(server.poll_event(), Some(DynamicChannelEvent::Ready { version: 2 }));
+//! assert_eq!(server.poll_event(), Some(DynamicChannelEvent::Ready { version: 3 }));
 //! assert!(matches!(server.poll_event(), Some(DynamicChannelEvent::Opened { .. })));
 //! assert!(server.send(channel, b"hello"));
 //! # Ok::<(), oriel_protocol::wire::DecodeError>(())
@@ -58,8 +59,8 @@ pub const MESSAGE_LIMIT: usize = 144 * 1024 * 1024;
 /// Channels that may be open at once.
 pub const CHANNEL_LIMIT: usize = 32;
 
-/// Version that this side speaks.
-const VERSION: u16 = 2;
+/// The latest version that this side speaks. From 3 on data may be compressed.
+const VERSION: u16 = 3;
 
 /// What the dynamic channels tell their owner, on either side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +149,7 @@ mod tests {
         let graphics = pair.server.open(names::GRAPHICS);
         let echo = pair.server.open("ECHO");
         let (client, server) = pair.run();
-        let ready = DynamicChannelEvent::Ready { version: 2 };
+        let ready = DynamicChannelEvent::Ready { version: 3 };
         let opened = DynamicChannelEvent::Opened {
             channel: graphics,
             name: names::GRAPHICS.to_owned(),
