@@ -3,6 +3,7 @@
 //! What it is not: a protocol, a codec or a renderer. It ties `oriel-transport`, `oriel-protocol`
 //! and `oriel-render` to a person.
 
+pub mod chrome;
 pub mod cli;
 pub mod failure;
 pub mod input;
