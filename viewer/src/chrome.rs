@@ -19,6 +19,7 @@ use oriel_codecs::{
 pub use pages::{
     Action, FailurePage, NoticePage, Page, ProgressPage, ProgressStep, StatisticsPage, show,
 };
+pub use style::apply as apply_style;
 
 /// The pages with their state, and what they looked like last.
 pub struct Chrome {
@@ -85,7 +86,7 @@ impl Chrome {
         let mut action = None;
         let FullOutput {
             platform_output,
-            textures_delta,
+            mut textures_delta,
             shapes,
             pixels_per_point,
             viewport_output,
@@ -93,10 +94,10 @@ impl Chrome {
             // egui may lay out twice; what was asked for the first time counts.
             action = action.take().or(show(ui, page));
         });
-        self.rasterizer.update_textures(&textures_delta);
+        self.rasterizer.update_textures(&mut textures_delta);
         let primitives = self.context.tessellate(shapes, pixels_per_point);
         let shown = self.rasterizer.paint(size, pixels_per_point, &primitives);
-        self.rasterizer.free_textures(&textures_delta);
+        self.rasterizer.free_textures(&mut textures_delta);
         let changed = (shown != self.shown).then(|| {
             self.shown = shown;
             self.shown.clone()
@@ -138,6 +139,9 @@ mod tests {
         let size = Size::new(800, 600);
         let mut chrome = Chrome::new();
         let page = Page::Connecting(ProgressPage::new("pc"));
+        // egui measures what is new before it shows it.
+        let measured = chrome.run(input(size), &page, size);
+        assert_eq!(measured.repaint_after, Some(Duration::ZERO));
         let painted = chrome.run(input(size), &page, size);
         let first = painted.changed.flatten().expect("a picture");
         assert!(size.to_rect().contains_rect(&first.rect()));

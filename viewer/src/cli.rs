@@ -4,6 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oriel_codecs::geometry::Size;
+use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
 use crate::{
     failure,
@@ -84,9 +85,10 @@ pub struct AccountArgs {
     #[arg(
         long,
         value_name = "tofu|strict|ignore|sha256:HEX",
-        default_value = "tofu"
+        default_value = "tofu",
+        value_parser = parse_certificate_policy
     )]
-    pub cert: CertificateChoice,
+    pub cert: CertificatePolicy,
     /// Security protocols to offer.
     #[arg(long, value_enum, default_value_t)]
     pub security: SecurityChoice,
@@ -141,51 +143,16 @@ pub struct SessionArgs {
     pub type_text: Option<String>,
 }
 
-/// What to do with a certificate that the platform does not trust.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CertificateChoice {
-    /// Pin it when it is first seen.
-    #[default]
-    Tofu,
-    /// Refuse it.
-    Strict,
-    /// Take any.
-    Ignore,
-    /// Take only this one, named by its SHA-256.
-    Sha256([u8; 32]),
-}
-
-impl FromStr for CertificateChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "tofu" => return Ok(Self::Tofu),
-            "strict" => return Ok(Self::Strict),
-            "ignore" => return Ok(Self::Ignore),
-            _ => {}
+fn parse_certificate_policy(text: &str) -> Result<CertificatePolicy, String> {
+    Ok(match text {
+        "tofu" => CertificatePolicy::TrustOnFirstUse,
+        "strict" => CertificatePolicy::Strict,
+        "ignore" => CertificatePolicy::Ignore,
+        _ if text.starts_with("sha256:") => {
+            CertificatePolicy::Sha256(text.parse().map_err(|e: FingerprintError| e.to_string())?)
         }
-        let hex = text
-            .strip_prefix("sha256:")
-            .ok_or("it is one of tofu, strict, ignore, sha256:HEX")?;
-        let digits: Vec<u8> = hex
-            .chars()
-            .filter(|c| *c != ':')
-            .map(|c| c.to_digit(16).map(|digit| digit as u8))
-            .collect::<Option<_>>()
-            .ok_or("a SHA-256 is written in hexadecimal digits")?;
-        let mut sha256 = [0; 32];
-        if digits.len() != 2 * sha256.len() {
-            return Err(format!(
-                "a SHA-256 has 64 hexadecimal digits, not {}",
-                digits.len()
-            ));
-        }
-        for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair[0] << 4 | pair[1];
-        }
-        Ok(Self::Sha256(sha256))
-    }
+        _ => return Err("it is one of tofu, strict, ignore, sha256:HEX".to_owned()),
+    })
 }
 
 /// Security protocols to offer.
@@ -259,6 +226,7 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use oriel_transport::Fingerprint;
 
     use super::*;
 
@@ -313,7 +281,7 @@ mod tests {
             ("ann".into(), "LAB".into())
         );
         assert!(args.account.password_stdin);
-        assert_eq!(args.account.cert, CertificateChoice::Strict);
+        assert_eq!(args.account.cert, CertificatePolicy::Strict);
         assert_eq!(args.account.security, SecurityChoice::Nla);
         assert_eq!(args.account.connect_timeout, Duration::from_secs(3));
         assert_eq!(args.session.size, Some(DesktopSize(Size::new(1600, 900))));
@@ -329,7 +297,7 @@ mod tests {
     #[test]
     fn nothing_but_a_host_means_the_defaults() {
         let args = connect(&["pc"]);
-        assert_eq!(args.account.cert, CertificateChoice::Tofu);
+        assert_eq!(args.account.cert, CertificatePolicy::TrustOnFirstUse);
         assert_eq!(args.account.security, SecurityChoice::Auto);
         assert_eq!(args.account.connect_timeout, Duration::from_secs(10));
         assert_eq!(args.session.gfx, GraphicsChoice::Auto);
@@ -368,15 +336,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_certificate_has_exactly_64_digits() {
-        let hex = "0A".repeat(32);
-        let expected = CertificateChoice::Sha256([10; 32]);
-        assert_eq!(format!("sha256:{hex}").parse(), Ok(expected));
-        let with_colons = vec!["0a"; 32].join(":");
-        assert_eq!(format!("sha256:{with_colons}").parse(), Ok(expected));
-        assert!("sha256:0a".parse::<CertificateChoice>().is_err());
-        assert!("sha256:zz".parse::<CertificateChoice>().is_err());
-        assert!("trust".parse::<CertificateChoice>().is_err());
+    fn a_pinned_certificate_is_named_by_its_whole_fingerprint() {
+        let fingerprint = Fingerprint([10; 32]);
+        assert_eq!(
+            parse_certificate_policy(&fingerprint.to_string()),
+            Ok(CertificatePolicy::Sha256(fingerprint))
+        );
+        for bad in ["sha256:0a", "sha256:zz", "trust", "", &"0a".repeat(32)] {
+            assert!(parse_certificate_policy(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

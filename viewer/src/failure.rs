@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// SHA-256 of a certificate.
-pub type Fingerprint = [u8; 32];
+use oriel_transport::Fingerprint;
 
 /// Why there is no session, or none any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,12 +227,6 @@ pub fn exit_code_help() -> String {
     help
 }
 
-/// A fingerprint as people compare it: pairs of digits with colons.
-pub fn format_fingerprint(fingerprint: &Fingerprint) -> String {
-    let pairs: Vec<String> = fingerprint.iter().map(|b| format!("{b:02x}")).collect();
-    pairs.join(":")
-}
-
 impl Failure {
     /// The process's exit code; see [`EXIT_CODES`].
     pub fn code(&self) -> u8 {
@@ -336,8 +329,7 @@ impl Failure {
                 format!(
                     "Somebody may be between you and the server, or it was set up anew.\n\
                      Expected:  {}\nPresented: {}",
-                    format_fingerprint(known),
-                    format_fingerprint(presented)
+                    known, presented
                 ),
                 &match known_hosts {
                     Some(path) => format!(
@@ -358,9 +350,9 @@ impl Failure {
                 format!(
                     "No authority of this system vouches for it ({}).\nPresented: {}",
                     trimmed(reason),
-                    format_fingerprint(presented)
+                    presented
                 ),
-                "If the fingerprint is right, connect with --cert sha256:FINGERPRINT, or with \
+                "If the fingerprint is right, connect with --cert FINGERPRINT, or with \
                  --cert tofu to pin it.",
             ),
             Self::KnownHosts { reason } => told(
@@ -539,14 +531,14 @@ mod tests {
             Failure::TlsFailed { reason: text() },
             Failure::CertificateChanged {
                 address: address(),
-                known: [1; 32],
-                presented: [0xab; 32],
+                known: Fingerprint([1; 32]),
+                presented: Fingerprint([0xab; 32]),
                 known_hosts: Some("/home/ann/known_hosts".into()),
             },
             Failure::CertificateUntrusted {
                 address: address(),
                 reason: text(),
-                presented: [2; 32],
+                presented: Fingerprint([2; 32]),
             },
             Failure::KnownHosts { reason: text() },
             Failure::WrongPassword { user: user() },
@@ -615,8 +607,8 @@ mod tests {
     fn a_changed_certificate_shows_both_fingerprints_and_where_the_old_one_is_kept() {
         let failure = &all()[8];
         let text = failure.to_string();
-        assert!(text.contains(&format_fingerprint(&[1; 32])), "{text}");
-        assert!(text.contains(&format_fingerprint(&[0xab; 32])), "{text}");
+        assert!(text.contains(&"01".repeat(32)), "{text}");
+        assert!(text.contains(&"ab".repeat(32)), "{text}");
         assert!(text.contains("/home/ann/known_hosts"), "{text}");
         assert_eq!(failure.code(), 21);
     }

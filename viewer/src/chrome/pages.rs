@@ -12,7 +12,9 @@ use super::style;
 use crate::failure::Sentences;
 
 /// Width of a page in the middle of the window, in points; narrower windows get what they have.
-const CARD_WIDTH: f32 = 460.0;
+const CARD_WIDTH: f32 = 490.0;
+/// Size at which a fingerprint fits on one line of a card.
+const FINGERPRINT_SIZE: f32 = 11.0;
 
 /// What is shown over the desktop.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,16 +146,16 @@ pub fn show(ui: &mut Ui, page: &Page) -> Option<Action> {
         Page::Failed(failure) => in_the_middle(ui, |ui| failed(ui, failure)),
         Page::Desktop { notice, statistics } => {
             if let Some(figures) = statistics {
-                Area::new(Id::new("statistics"))
+                Area::new(Id::unique("statistics"))
                     .order(Order::Foreground)
                     .interactable(false)
-                    .anchor(Align2::RIGHT_TOP, vec2(-12.0, 12.0))
+                    .anchor(Align2::RIGHT_BOTTOM, vec2(-12.0, -12.0))
                     .show(ui.ctx(), |ui| {
                         style::panel().show(ui, |ui| table(ui, figures))
                     });
             }
             let notice = notice.as_ref()?;
-            Area::new(Id::new("notice"))
+            Area::new(Id::unique("notice"))
                 .order(Order::Foreground)
                 .anchor(Align2::CENTER_TOP, vec2(0.0, 12.0))
                 .show(ui.ctx(), |ui| {
@@ -167,7 +169,7 @@ pub fn show(ui: &mut Ui, page: &Page) -> Option<Action> {
 /// A card in the middle of the window.
 fn in_the_middle(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> Option<Action>) -> Option<Action> {
     let room = ui.ctx().content_rect().width() - 80.0;
-    Area::new(Id::new("card"))
+    Area::new(Id::unique("card"))
         .order(Order::Foreground)
         .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
         .show(ui.ctx(), |ui| {
@@ -246,11 +248,12 @@ fn failed(ui: &mut Ui, page: &FailurePage) -> Option<Action> {
     });
     ui.add_space(4.0);
     for line in why.lines() {
-        // A fingerprint lines up with the one above it, to be compared.
-        if line.contains(": ") && line.matches(':').count() > 16 {
-            ui.label(RichText::new(line).monospace());
-        } else {
-            ui.label(RichText::new(line).color(style::FAINT));
+        // Fingerprints stand one below the other, to be compared.
+        let (text, fingerprint) = line.split_at(line.find("sha256:").unwrap_or(line.len()));
+        ui.label(RichText::new(text.trim_end()).color(style::FAINT));
+        if !fingerprint.is_empty() {
+            let text = RichText::new(fingerprint).monospace();
+            ui.label(text.size(FINGERPRINT_SIZE));
         }
     }
     ui.add_space(4.0);
@@ -261,15 +264,10 @@ fn failed(ui: &mut Ui, page: &FailurePage) -> Option<Action> {
             .fill(style::ACCENT.gamma_multiply(0.55));
         let retry = ui.add(retry);
         let close = ui.button("Close");
-        let (enter, escape) = ui.input(|input| {
-            (
-                input.key_pressed(Key::Enter) && !close.has_focus(),
-                input.key_pressed(Key::Escape),
-            )
-        });
-        if close.clicked() || escape {
+        let is_pressed = |key| ui.input(|input| input.key_pressed(key));
+        if close.clicked() || is_pressed(Key::Escape) {
             Some(Action::Close)
-        } else if retry.clicked() || enter {
+        } else if retry.clicked() || is_pressed(Key::Enter) {
             Some(Action::Retry)
         } else {
             None
@@ -283,7 +281,8 @@ fn note(ui: &mut Ui, page: &NoticePage) -> Option<Action> {
     ui.horizontal(|ui| {
         ui.vertical(|ui| {
             ui.label(&page.title);
-            ui.label(RichText::new(&page.detail).monospace().color(style::FAINT));
+            let detail = RichText::new(&page.detail).monospace();
+            ui.label(detail.size(FINGERPRINT_SIZE).color(style::FAINT));
         });
         ui.button("OK").clicked()
     })

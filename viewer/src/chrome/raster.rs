@@ -34,15 +34,15 @@ pub struct Rasterizer {
 
 impl Rasterizer {
     /// Takes over new and changed textures; to be called before [`paint`](Self::paint).
-    pub fn update_textures(&mut self, delta: &TexturesDelta) {
-        for (id, changes) in &delta.set {
-            for change in changes {
+    pub fn update_textures(&mut self, delta: &mut TexturesDelta) {
+        for (id, changes) in delta.set.drain() {
+            for change in &changes {
                 match change.pos {
                     None => {
-                        self.textures.insert(*id, Texture::new(change));
+                        self.textures.insert(id, Texture::new(change));
                     }
                     Some(at) => {
-                        if let Some(texture) = self.textures.get_mut(id) {
+                        if let Some(texture) = self.textures.get_mut(&id) {
                             texture.patch(at, change);
                         }
                     }
@@ -52,9 +52,9 @@ impl Rasterizer {
     }
 
     /// Lets go of textures that are not needed any more; to be called after [`paint`](Self::paint).
-    pub fn free_textures(&mut self, delta: &TexturesDelta) {
-        for id in &delta.free {
-            self.textures.remove(id);
+    pub fn free_textures(&mut self, delta: &mut TexturesDelta) {
+        for id in delta.free.drain() {
+            self.textures.remove(&id);
         }
     }
 

@@ -22,7 +22,7 @@ const CARD: Color32 = Color32::from_rgb(0x1d, 0x22, 0x2a);
 const BORDER: Color32 = Color32::from_rgb(0x37, 0x41, 0x4f);
 
 /// Sets fonts, spacing and colours.
-pub(super) fn apply(context: &Context) {
+pub fn apply(context: &Context) {
     context.set_theme(Theme::Dark);
     context.style_mut_of(Theme::Dark, |style| {
         let font = |size, family| FontId::new(size, family);
