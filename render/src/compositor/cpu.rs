@@ -1,0 +1,359 @@
+//! The compositor for machines without a GPU: pictures in memory, damage only.
+
+use std::collections::HashMap;
+
+use oriel_codecs::{
+    geometry::{Rect, Size},
+    picture::{BYTES_PER_PIXEL, Picture, PictureMut},
+};
+use oriel_protocol::graphics::{CacheSlot, SurfaceId};
+
+use super::{
+    Compositor, CopyRegion, CopySource, Layer, Presentation, Presented, filter::Scaler,
+    paint::WindowPainter,
+};
+use crate::{decode::PixelBlock, error::CompositorError, present::SoftwareWindow};
+
+/// Larger sides than these the protocol has no room for (`[MS-RDPEGFX] 2.2.2.14`).
+const MAX_SIDE_PX: u32 = 32766;
+
+/// Surfaces, cache and output as [`Picture`]s.
+#[derive(Debug)]
+pub struct CpuCompositor {
+    output: Picture,
+    surfaces: HashMap<SurfaceId, Picture>,
+    cache: HashMap<CacheSlot, Picture>,
+    /// Of surfaces whose mapping is scaled.
+    scalers: HashMap<SurfaceId, Scaler>,
+    painter: WindowPainter,
+    window: Option<SoftwareWindow>,
+}
+
+impl CpuCompositor {
+    /// A compositor without a pixel of output, which shows it in `window` once there is some;
+    /// without one the output is read back only.
+    pub fn new(window: Option<SoftwareWindow>) -> Self {
+        Self {
+            output: Picture::new(Size::default()),
+            surfaces: HashMap::new(),
+            cache: HashMap::new(),
+            scalers: HashMap::new(),
+            painter: WindowPainter::default(),
+            window,
+        }
+    }
+
+    fn surface_mut(&mut self, surface: SurfaceId) -> Result<&mut Picture, CompositorError> {
+        self.surfaces.get_mut(&surface).ok_or_else(|| missing(surface))
+    }
+}
+
+/// The scene names only what it has made, so this is a bug of ours rather than the peer's.
+fn missing(what: impl std::fmt::Debug) -> CompositorError {
+    CompositorError::System(format!("{what:?} is not kept here"))
+}
+
+fn new_picture(size: Size) -> Result<Picture, CompositorError> {
+    let bytes = size.area() * BYTES_PER_PIXEL as u64;
+    let mut data = Vec::new();
+    data.try_reserve_exact(bytes as usize)
+        .map_err(|_| CompositorError::OutOfMemory(format!("{bytes} bytes for a picture")))?;
+    data.resize(bytes as usize, 0);
+    for pixel in data.chunks_exact_mut(BYTES_PER_PIXEL) {
+        pixel[3] = 255;
+    }
+    Picture::from_bgra(size, data).ok_or_else(|| missing(size))
+}
+
+/// Copies a rectangle of tightly packed rows, `stride_bytes` apart.
+fn copy_region(source: &[u8], stride_bytes: usize, region: &CopyRegion, target: &mut Picture) {
+    let target_stride = target.stride_bytes();
+    let bytes = region.source.width() as usize * BYTES_PER_PIXEL;
+    let mut from = offset(stride_bytes, region.source.left, region.source.top);
+    let mut to = offset(target_stride, region.destination.x, region.destination.y);
+    let data = target.data_mut();
+    for _ in 0..region.source.height() {
+        data[to..to + bytes].copy_from_slice(&source[from..from + bytes]);
+        from += stride_bytes;
+        to += target_stride;
+    }
+}
+
+/// The same within one picture; a single region may overlap itself.
+fn move_region(picture: &mut Picture, region: &CopyRegion) {
+    let stride = picture.stride_bytes();
+    let bytes = region.source.width() as usize * BYTES_PER_PIXEL;
+    let from = offset(stride, region.source.left, region.source.top);
+    let to = offset(stride, region.destination.x, region.destination.y);
+    let rows = region.source.height() as usize;
+    let data = picture.data_mut();
+    // Downwards the last row goes first, so that no row is read after it was written.
+    let is_down = to > from;
+    for row in 0..rows {
+        let row = if is_down { rows - 1 - row } else { row } * stride;
+        data.copy_within(from + row..from + row + bytes, to + row);
+    }
+}
+
+fn offset(stride_bytes: usize, x: i32, y: i32) -> usize {
+    y as usize * stride_bytes + x as usize * BYTES_PER_PIXEL
+}
+
+fn cut(source: &Picture, rect: &Rect) -> Result<Picture, CompositorError> {
+    let mut part = new_picture(rect.size())?;
+    let region = CopyRegion {
+        source: *rect,
+        destination: oriel_codecs::Point::default(),
+    };
+    copy_region(source.data(), source.stride_bytes(), &region, &mut part);
+    Ok(part)
+}
+
+fn fill_rect(picture: &mut Picture, rect: &Rect, bgra: [u8; 4]) {
+    if let Some(mut part) = picture.as_mut().sub(rect) {
+        for y in 0..rect.height() {
+            for pixel in part.row_mut(y).chunks_exact_mut(BYTES_PER_PIXEL) {
+                pixel.copy_from_slice(&bgra);
+            }
+        }
+    }
+}
+
+fn opaque(mut picture: Picture) -> Picture {
+    for pixel in picture.data_mut().chunks_exact_mut(BYTES_PER_PIXEL) {
+        pixel[3] = 255;
+    }
+    picture
+}
+
+impl Compositor for CpuCompositor {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn adapter(&self) -> Option<&str> {
+        None
+    }
+
+    fn max_side_px(&self) -> u32 {
+        MAX_SIDE_PX
+    }
+
+    fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
+        self.output = new_picture(output)?;
+        self.surfaces.clear();
+        self.cache.clear();
+        self.scalers.clear();
+        Ok(())
+    }
+
+    fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
+        self.surfaces.insert(surface, new_picture(size)?);
+        Ok(())
+    }
+
+    fn delete_surface(&mut self, surface: SurfaceId) {
+        self.surfaces.remove(&surface);
+        self.scalers.remove(&surface);
+    }
+
+    fn fill(
+        &mut self,
+        surface: SurfaceId,
+        bgra: [u8; 4],
+        rects: &[Rect],
+    ) -> Result<(), CompositorError> {
+        let picture = self.surface_mut(surface)?;
+        for rect in rects {
+            fill_rect(picture, rect, bgra);
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        source: CopySource,
+        destination: SurfaceId,
+        regions: &[CopyRegion],
+    ) -> Result<(), CompositorError> {
+        match source {
+            CopySource::Surface(source) if source == destination => {
+                let picture = self.surface_mut(destination)?;
+                if let [region] = regions {
+                    move_region(picture, region);
+                    return Ok(());
+                }
+                let from = regions
+                    .iter()
+                    .fold(Rect::default(), |all, region| all.union(&region.source));
+                let kept = cut(picture, &from)?;
+                for region in regions {
+                    let moved = CopyRegion {
+                        source: region.source.translate(-from.left, -from.top),
+                        ..*region
+                    };
+                    copy_region(kept.data(), kept.stride_bytes(), &moved, picture);
+                }
+            }
+            CopySource::Surface(source) => {
+                let [Some(from), Some(to)] =
+                    self.surfaces.get_disjoint_mut([&source, &destination])
+                else {
+                    return Err(missing((source, destination)));
+                };
+                for region in regions {
+                    copy_region(from.data(), from.stride_bytes(), region, to);
+                }
+            }
+            CopySource::Cache(slot) => {
+                let from = self.cache.get(&slot).ok_or_else(|| missing(slot))?;
+                let to = self
+                    .surfaces
+                    .get_mut(&destination)
+                    .ok_or_else(|| missing(destination))?;
+                for region in regions {
+                    copy_region(from.data(), from.stride_bytes(), region, to);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn store(
+        &mut self,
+        surface: SurfaceId,
+        rect: Rect,
+        slot: CacheSlot,
+    ) -> Result<(), CompositorError> {
+        let picture = cut(self.surface_mut(surface)?, &rect)?;
+        self.cache.insert(slot, picture);
+        Ok(())
+    }
+
+    fn restore_slot(&mut self, slot: CacheSlot, size: Size) -> Result<(), CompositorError> {
+        self.cache.insert(slot, new_picture(size)?);
+        Ok(())
+    }
+
+    fn evict(&mut self, slot: CacheSlot) {
+        self.cache.remove(&slot);
+    }
+
+    fn draw_pixels(
+        &mut self,
+        surface: SurfaceId,
+        block: &PixelBlock,
+        region: CopyRegion,
+    ) -> Result<(), CompositorError> {
+        let picture = self.surface_mut(surface)?;
+        copy_region(block.data(), block.stride_bytes(), &region, picture);
+        Ok(())
+    }
+
+    fn draw_alpha(
+        &mut self,
+        surface: SurfaceId,
+        block: &PixelBlock,
+        region: CopyRegion,
+    ) -> Result<(), CompositorError> {
+        let mut picture = self.surface_mut(surface)?.as_mut();
+        let Some(mut part) = picture.sub(&region.target()) else {
+            return Ok(());
+        };
+        for y in 0..region.source.height() {
+            let from = offset(
+                block.stride_bytes(),
+                region.source.left,
+                region.source.top + y as i32,
+            );
+            let source = block.data()[from..].chunks_exact(BYTES_PER_PIXEL);
+            for (pixel, source) in part.row_mut(y).chunks_exact_mut(BYTES_PER_PIXEL).zip(source) {
+                pixel[3] = source[3];
+            }
+        }
+        Ok(())
+    }
+
+    fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError> {
+        for rect in damage {
+            // What lies below a layer that covers the whole rectangle is not worth painting.
+            let lowest = layers
+                .iter()
+                .rposition(|layer| layer.target.contains_rect(rect));
+            if lowest.is_none() {
+                fill_rect(&mut self.output, rect, [0, 0, 0, 255]);
+            }
+            for layer in &layers[lowest.unwrap_or(0)..] {
+                let shown = rect.intersect(&layer.target);
+                if shown.is_empty() {
+                    continue;
+                }
+                let picture = self
+                    .surfaces
+                    .get(&layer.surface)
+                    .ok_or_else(|| missing(layer.surface))?;
+                let source = shown.translate(-layer.target.left, -layer.target.top);
+                let target = layer.target.size();
+                if layer.size == target {
+                    let region = CopyRegion {
+                        source,
+                        destination: shown.origin(),
+                    };
+                    copy_region(
+                        picture.data(),
+                        picture.stride_bytes(),
+                        &region,
+                        &mut self.output,
+                    );
+                } else if let Some(mut part) = self.output.as_mut().sub(&shown) {
+                    let scaler = self
+                        .scalers
+                        .entry(layer.surface)
+                        .and_modify(|kept| {
+                            if !kept.is_for(layer.size, target) {
+                                *kept = Scaler::new(layer.size, target);
+                            }
+                        })
+                        .or_insert_with(|| Scaler::new(layer.size, target));
+                    scaler.scale(picture.data(), &source, &mut part);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_output(&mut self) -> Result<Picture, CompositorError> {
+        Ok(opaque(self.output.clone()))
+    }
+
+    fn read_surface(&mut self, surface: SurfaceId) -> Result<Picture, CompositorError> {
+        self.surface_mut(surface).map(|picture| picture.clone())
+    }
+
+    fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {
+        let mut picture = new_picture(what.view.window())?;
+        let region = what.view.window().to_rect();
+        self.painter
+            .paint(&self.output, what, &region, &mut picture.as_mut());
+        Ok(opaque(picture))
+    }
+
+    fn present(&mut self, what: &Presentation<'_>) -> Result<Presented, CompositorError> {
+        let Self {
+            output,
+            painter,
+            window,
+            ..
+        } = self;
+        let Some(window) = window else {
+            return Ok(Presented::Shown);
+        };
+        window.present(
+            what.view.window(),
+            &what.window_damage(),
+            |region: &Rect, pixels: &mut PictureMut<'_>| {
+                painter.paint(&output, what, region, pixels);
+            },
+        )
+    }
+}

@@ -1,0 +1,213 @@
+//! Surfaces, cache and output: where decoded steps become the desktop's picture.
+//!
+//! [`Scene`] knows what the commands of `[MS-RDPEGFX]` mean: which surfaces and slots exist, how
+//! rectangles are clipped, what changes on the output. It keeps no pixels. A [`Compositor`] keeps
+//! the pixels and is told what to do with rectangles that are already checked, so both compositors
+//! show the same desktop by construction, up to the rounding of a colour conversion.
+//!
+//! ```text
+//!  decoded steps ─▶ Scene ──checked calls──▶ CpuCompositor  (pictures in memory, softbuffer)
+//!                     │                  └─▶ GpuCompositor  (textures, wgpu)
+//!                     └── damage of the output, at the end of each frame
+//! ```
+
+mod cpu;
+mod damage;
+pub(crate) mod filter;
+mod paint;
+mod scene;
+
+use std::sync::Arc;
+
+use oriel_codecs::{
+    geometry::{Point, Rect, Size},
+    picture::Picture,
+};
+use oriel_protocol::graphics::{CacheSlot, SurfaceId};
+
+pub use cpu::CpuCompositor;
+pub use damage::Damage;
+pub use filter::{Filter, Scaler};
+pub use scene::{ApplyError, Scene, SceneLimits};
+
+use crate::{decode::PixelBlock, error::CompositorError, view::View};
+
+/// A rectangle and where it goes. Both ends lie inside of what they are copied between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyRegion {
+    /// What is copied.
+    pub source: Rect,
+    /// Top left corner of the copy.
+    pub destination: Point,
+}
+
+impl CopyRegion {
+    /// Where the copy goes.
+    pub fn target(&self) -> Rect {
+        Rect::at(self.destination, self.source.size())
+    }
+}
+
+/// Where copied pixels come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopySource {
+    /// A surface.
+    Surface(SurfaceId),
+    /// A slot of the cache.
+    Cache(CacheSlot),
+}
+
+/// A surface on the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Which.
+    pub surface: SurfaceId,
+    /// Its own size.
+    pub size: Size,
+    /// Where it is shown, whole, on the output; of another size than its own where it is scaled.
+    pub target: Rect,
+}
+
+/// A picture over the desktop, in window pixels.
+#[derive(Clone, Debug)]
+pub struct WindowLayer {
+    /// Top left corner.
+    pub origin: Point,
+    /// Premultiplied colours: each is added to what the window's alpha lets through.
+    pub picture: Arc<Picture>,
+    /// Colours to invert by, of the same size: 0 keeps, 255 inverts what lies below.
+    pub inverting: Option<Arc<Picture>>,
+}
+
+impl WindowLayer {
+    /// The window pixels that it covers.
+    pub fn rect(&self) -> Rect {
+        Rect::at(self.origin, self.picture.size())
+    }
+}
+
+/// What a window is to show.
+#[derive(Clone, Debug)]
+pub struct Presentation<'a> {
+    /// Where the desktop lies.
+    pub view: View,
+    /// Desktop pixels that changed since the last one.
+    pub damage: &'a Damage,
+    /// Window pixels that changed for any other reason.
+    pub repaint: &'a Damage,
+    /// What lies over the desktop, lowest first.
+    pub layers: &'a [WindowLayer],
+}
+
+impl Presentation<'_> {
+    /// All window pixels that changed.
+    pub(crate) fn window_damage(&self) -> Damage {
+        let view = &self.view;
+        let reach = Filter::choose(view.desktop(), view.viewport().size())
+            .reach_px(view.desktop(), view.viewport().size());
+        let mut damage = Damage::new();
+        for rect in self.repaint.rects() {
+            damage.add(rect.intersect(&view.window().to_rect()));
+        }
+        for rect in self.damage.rects() {
+            damage.add(view.window_rect(rect, reach));
+        }
+        damage
+    }
+}
+
+/// What became of a presentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presented {
+    /// It is on its way to the screen.
+    Shown,
+    /// Nobody can see the window now; whoever uncovers it must ask for a redraw.
+    Hidden,
+    /// The window has changed under the compositor: present once more, whole.
+    Again,
+}
+
+/// Keeps the pixels of surfaces, cache and output.
+///
+/// Every rectangle that comes in lies inside of what it names, is not empty, and every surface and
+/// slot exists: [`Scene`] has seen to that. Alpha is carried along and never shown.
+pub trait Compositor: Send {
+    /// For statistics: `cpu` or `gpu`.
+    fn name(&self) -> &'static str;
+
+    /// The graphics adapter, where there is one.
+    fn adapter(&self) -> Option<&str>;
+
+    /// Largest width and height of a surface or of the output.
+    fn max_side_px(&self) -> u32;
+
+    /// Forgets all surfaces and slots; the output is black and has this size.
+    fn reset(&mut self, output: Size) -> Result<(), CompositorError>;
+
+    /// A black surface; takes the place of one of the same name.
+    fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError>;
+
+    /// A surface is gone.
+    fn delete_surface(&mut self, surface: SurfaceId);
+
+    /// One colour, as blue, green, red, alpha, into rectangles.
+    fn fill(
+        &mut self,
+        surface: SurfaceId,
+        bgra: [u8; 4],
+        rects: &[Rect],
+    ) -> Result<(), CompositorError>;
+
+    /// Copies; all sources are read before anything is written.
+    fn copy(
+        &mut self,
+        source: CopySource,
+        destination: SurfaceId,
+        regions: &[CopyRegion],
+    ) -> Result<(), CompositorError>;
+
+    /// Keeps a part of a surface in a slot, in the place of what was there.
+    fn store(
+        &mut self,
+        surface: SurfaceId,
+        rect: Rect,
+        slot: CacheSlot,
+    ) -> Result<(), CompositorError>;
+
+    /// An empty slot of a size, black: what is left of one whose pixels were lost.
+    fn restore_slot(&mut self, slot: CacheSlot, size: Size) -> Result<(), CompositorError>;
+
+    /// A slot is empty.
+    fn evict(&mut self, slot: CacheSlot);
+
+    /// Writes pixels.
+    fn draw_pixels(
+        &mut self,
+        surface: SurfaceId,
+        block: &PixelBlock,
+        region: CopyRegion,
+    ) -> Result<(), CompositorError>;
+
+    /// Writes the alpha of pixels and leaves colour as it is.
+    fn draw_alpha(
+        &mut self,
+        surface: SurfaceId,
+        block: &PixelBlock,
+        region: CopyRegion,
+    ) -> Result<(), CompositorError>;
+
+    /// Brings rectangles of the output up to date: the layers, lowest first, over black.
+    fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError>;
+
+    /// The output as it was composed last, alpha 255.
+    fn read_output(&mut self) -> Result<Picture, CompositorError>;
+
+    /// A surface as it is, alpha included.
+    fn read_surface(&mut self, surface: SurfaceId) -> Result<Picture, CompositorError>;
+
+    /// What a window of the view's size would show, alpha 255.
+    fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError>;
+
+    /// Shows the output in the window, where there is one.
+    fn present(&mut self, what: &Presentation<'_>) -> Result<Presented, CompositorError>;
+}

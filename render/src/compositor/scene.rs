@@ -1,0 +1,585 @@
+//! What the commands mean: surfaces, mappings, slots, clipping, damage.
+
+use std::collections::HashMap;
+
+use oriel_codecs::{
+    geometry::{Point, Rect, Size},
+    picture::BYTES_PER_PIXEL,
+};
+use oriel_protocol::graphics::{CacheSlot, GraphicsCommand, SurfaceId};
+
+use super::{Compositor, CopyRegion, CopySource, Damage, Filter, Layer};
+use crate::{
+    decode::{Painting, Step},
+    error::{CompositorError, PeerError},
+};
+
+/// How much a peer may make this side keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SceneLimits {
+    /// Bytes of all surfaces and the output together.
+    pub surface_bytes: u64,
+    /// Bytes of all cache slots together. `[MS-RDPEGFX] 3.3.1.4` allows 100 MB.
+    pub cache_bytes: u64,
+}
+
+impl Default for SceneLimits {
+    fn default() -> Self {
+        Self {
+            surface_bytes: 1 << 30,
+            cache_bytes: 104 << 20,
+        }
+    }
+}
+
+/// Why a step was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The peer's fault: the step is skipped, the scene is as before.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// The system's fault: pixels may be lost.
+    #[error(transparent)]
+    Compositor(#[from] CompositorError),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SurfaceState {
+    size: Size,
+    /// Where on the output, and how high in the pile.
+    mapping: Option<(Rect, u64)>,
+    /// The remote application's window, kept for the day that windows are shown apart.
+    window: Option<WindowMapping>,
+}
+
+/// A surface tied to a remote application's window (`[MS-RDPEGFX] 2.2.2.20`, `2.2.2.23`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowMapping {
+    /// The window.
+    pub window: u64,
+    /// The part of the surface that is the window's.
+    pub mapped: Size,
+    /// Its size in the window.
+    pub target: Size,
+}
+
+/// Everything about the desktop but its pixels.
+#[derive(Debug)]
+pub struct Scene {
+    limits: SceneLimits,
+    output: Size,
+    surfaces: HashMap<SurfaceId, SurfaceState>,
+    cache: HashMap<CacheSlot, Size>,
+    cache_bytes: u64,
+    mappings: u64,
+    damage: Damage,
+    has_picture: bool,
+}
+
+impl Scene {
+    /// An output without a pixel.
+    pub fn new(limits: SceneLimits) -> Self {
+        Self {
+            limits,
+            output: Size::default(),
+            surfaces: HashMap::new(),
+            cache: HashMap::new(),
+            cache_bytes: 0,
+            mappings: 0,
+            damage: Damage::new(),
+            has_picture: false,
+        }
+    }
+
+    /// Size of the output.
+    pub fn output(&self) -> Size {
+        self.output
+    }
+
+    /// Surfaces that exist, in no order.
+    pub fn surfaces(&self) -> impl Iterator<Item = SurfaceId> + '_ {
+        self.surfaces.keys().copied()
+    }
+
+    /// The remote window that a surface belongs to.
+    pub fn window_of(&self, surface: SurfaceId) -> Option<WindowMapping> {
+        self.surfaces.get(&surface)?.window
+    }
+
+    /// True once something was drawn that shows on the output.
+    pub fn has_picture(&self) -> bool {
+        self.has_picture
+    }
+
+    /// Carries a step out. A failed one changes nothing.
+    pub fn apply(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        step: &Step,
+    ) -> Result<(), ApplyError> {
+        match step {
+            Step::Command(command) => self.apply_command(compositor, command),
+            Step::Paint { surface, painting } => self.paint(compositor, *surface, painting),
+            Step::Nothing => Ok(()),
+        }
+    }
+
+    /// Brings the output up to date with the surfaces, and says where it changed.
+    pub fn compose(&mut self, compositor: &mut dyn Compositor) -> Result<Damage, CompositorError> {
+        let damage = std::mem::take(&mut self.damage);
+        if !damage.is_empty() {
+            compositor.compose(&self.layers(), damage.rects())?;
+        }
+        Ok(damage)
+    }
+
+    /// Makes everything anew in a compositor that has lost it, black.
+    pub fn rebuild(&mut self, compositor: &mut dyn Compositor) -> Result<(), CompositorError> {
+        compositor.reset(self.output)?;
+        for (surface, state) in &self.surfaces {
+            compositor.create_surface(*surface, state.size)?;
+        }
+        for (slot, size) in &self.cache {
+            compositor.restore_slot(*slot, *size)?;
+        }
+        self.damage = Damage::of(self.output.to_rect());
+        Ok(())
+    }
+
+    /// What lies on the output, lowest first.
+    pub fn layers(&self) -> Vec<Layer> {
+        let mut mapped: Vec<_> = self
+            .surfaces
+            .iter()
+            .filter_map(|(surface, state)| {
+                let (target, order) = state.mapping?;
+                let layer = Layer {
+                    surface: *surface,
+                    size: state.size,
+                    target,
+                };
+                (!target.is_empty()).then_some((order, layer))
+            })
+            .collect();
+        mapped.sort_unstable_by_key(|(order, _)| *order);
+        mapped.into_iter().map(|(_, layer)| layer).collect()
+    }
+
+    fn apply_command(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        command: &GraphicsCommand,
+    ) -> Result<(), ApplyError> {
+        match command {
+            GraphicsCommand::ResetGraphics { size, .. } => self.reset(compositor, *size),
+            GraphicsCommand::CreateSurface { surface, size, .. } => {
+                self.create_surface(compositor, *surface, *size)
+            }
+            GraphicsCommand::DeleteSurface { surface } => {
+                self.state(*surface, "delete surface")?;
+                self.damage_mapping(*surface);
+                self.surfaces.remove(surface);
+                compositor.delete_surface(*surface);
+                Ok(())
+            }
+            GraphicsCommand::MapSurfaceToOutput { surface, origin } => {
+                let size = self.state(*surface, "map surface to output")?.size;
+                self.map(*surface, Rect::at(*origin, size));
+                Ok(())
+            }
+            GraphicsCommand::MapSurfaceToScaledOutput {
+                surface,
+                origin,
+                target,
+            } => {
+                self.state(*surface, "map surface to scaled output")?;
+                if target.width.max(target.height) > compositor.max_side_px() {
+                    return Err(PeerError::TooLarge {
+                        what: "scaled output",
+                        size: *target,
+                    }
+                    .into());
+                }
+                self.map(*surface, Rect::at(*origin, *target));
+                Ok(())
+            }
+            GraphicsCommand::MapSurfaceToWindow {
+                surface,
+                window,
+                mapped,
+            } => self.map_window(*surface, *window, *mapped, *mapped),
+            GraphicsCommand::MapSurfaceToScaledWindow {
+                surface,
+                window,
+                mapped,
+                target,
+            } => self.map_window(*surface, *window, *mapped, *target),
+            GraphicsCommand::SolidFill {
+                surface,
+                color,
+                rects,
+            } => {
+                let bounds = self.state(*surface, "solid fill")?.size.to_rect();
+                let rects = clipped(rects, &bounds);
+                if rects.is_empty() {
+                    return Ok(());
+                }
+                let bgra = [color.blue, color.green, color.red, color.alpha];
+                compositor.fill(*surface, bgra, &rects)?;
+                self.damage_surface(*surface, &rects);
+                Ok(())
+            }
+            GraphicsCommand::SurfaceToSurface {
+                source,
+                destination,
+                rect,
+                points,
+            } => {
+                let size = self.state(*source, "surface to surface")?.size;
+                let from = CopySource::Surface(*source);
+                self.copy(compositor, from, size, rect, *destination, points)
+            }
+            GraphicsCommand::CacheToSurface {
+                slot,
+                surface,
+                points,
+            } => {
+                let size = *self
+                    .cache
+                    .get(slot)
+                    .ok_or(PeerError::UnknownCacheSlot { slot: *slot })?;
+                let from = CopySource::Cache(*slot);
+                self.copy(compositor, from, size, &size.to_rect(), *surface, points)
+            }
+            GraphicsCommand::SurfaceToCache {
+                surface,
+                slot,
+                rect,
+                ..
+            } => self.store(compositor, *surface, *slot, rect),
+            GraphicsCommand::EvictCache { slot } => {
+                let size = self
+                    .cache
+                    .remove(slot)
+                    .ok_or(PeerError::UnknownCacheSlot { slot: *slot })?;
+                self.cache_bytes -= bytes_of(size);
+                compositor.evict(*slot);
+                Ok(())
+            }
+            // Frames are the render loop's business; codec contexts, palettes and payloads are
+            // the decode stage's.
+            GraphicsCommand::StartFrame { .. }
+            | GraphicsCommand::EndFrame { .. }
+            | GraphicsCommand::Draw { .. }
+            | GraphicsCommand::DeleteCodecContext { .. }
+            | GraphicsCommand::SetPalette { .. } => Ok(()),
+        }
+    }
+
+    fn reset(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        size: Size,
+    ) -> Result<(), ApplyError> {
+        if size.width.max(size.height) > compositor.max_side_px()
+            || bytes_of(size) > self.limits.surface_bytes
+        {
+            return Err(PeerError::TooLarge { what: "desktop", size }.into());
+        }
+        compositor.reset(size)?;
+        self.surfaces.clear();
+        self.cache.clear();
+        self.cache_bytes = 0;
+        self.output = size;
+        self.damage = Damage::of(size.to_rect());
+        self.has_picture = false;
+        Ok(())
+    }
+
+    fn create_surface(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        surface: SurfaceId,
+        size: Size,
+    ) -> Result<(), ApplyError> {
+        let others: u64 = self
+            .surfaces
+            .iter()
+            .filter(|(id, _)| **id != surface)
+            .map(|(_, state)| bytes_of(state.size))
+            .sum();
+        if size.is_empty()
+            || size.width.max(size.height) > compositor.max_side_px()
+            || bytes_of(size) > self.limits.surface_bytes.saturating_sub(others + bytes_of(self.output))
+        {
+            return Err(PeerError::TooLarge { what: "surface", size }.into());
+        }
+        compositor.create_surface(surface, size)?;
+        self.damage_mapping(surface);
+        let state = SurfaceState {
+            size,
+            mapping: None,
+            window: None,
+        };
+        self.surfaces.insert(surface, state);
+        Ok(())
+    }
+
+    fn map(&mut self, surface: SurfaceId, target: Rect) {
+        self.damage_mapping(surface);
+        self.mappings += 1;
+        if let Some(state) = self.surfaces.get_mut(&surface) {
+            state.mapping = Some((target, self.mappings));
+        }
+        self.damage_mapping(surface);
+    }
+
+    fn map_window(
+        &mut self,
+        surface: SurfaceId,
+        window: u64,
+        mapped: Size,
+        target: Size,
+    ) -> Result<(), ApplyError> {
+        self.state(surface, "map surface to window")?;
+        // A surface has one mapping: a window takes it off the output.
+        self.damage_mapping(surface);
+        if let Some(state) = self.surfaces.get_mut(&surface) {
+            state.mapping = None;
+            state.window = Some(WindowMapping {
+                window,
+                mapped,
+                target,
+            });
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        source: CopySource,
+        source_size: Size,
+        rect: &Rect,
+        destination: SurfaceId,
+        points: &[Point],
+    ) -> Result<(), ApplyError> {
+        let size = self.state(destination, "a copy")?.size;
+        let regions: Vec<_> = points
+            .iter()
+            .filter_map(|point| clip_copy(rect, source_size, *point, size))
+            .collect();
+        if regions.is_empty() {
+            return Ok(());
+        }
+        compositor.copy(source, destination, &regions)?;
+        let rects: Vec<_> = regions.iter().map(CopyRegion::target).collect();
+        self.damage_surface(destination, &rects);
+        Ok(())
+    }
+
+    fn store(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        surface: SurfaceId,
+        slot: CacheSlot,
+        rect: &Rect,
+    ) -> Result<(), ApplyError> {
+        let bounds = self.state(surface, "surface to cache")?.size.to_rect();
+        let rect = rect.intersect(&bounds);
+        let size = rect.size();
+        let old = self.cache.get(&slot).map_or(0, |size| bytes_of(*size));
+        let bytes = self.cache_bytes - old + bytes_of(size);
+        if size.is_empty() || bytes > self.limits.cache_bytes {
+            return Err(PeerError::TooLarge { what: "cache entry", size }.into());
+        }
+        compositor.store(surface, rect, slot)?;
+        self.cache.insert(slot, size);
+        self.cache_bytes = bytes;
+        Ok(())
+    }
+
+    fn paint(
+        &mut self,
+        compositor: &mut dyn Compositor,
+        surface: SurfaceId,
+        painting: &Painting,
+    ) -> Result<(), ApplyError> {
+        let size = self.state(surface, "draw")?.size;
+        match painting {
+            Painting::Pixels { rect, block } | Painting::Alpha { rect, block } => {
+                // The block may be wider than the rectangle (padding), never the other way round.
+                let cut = Size::new(
+                    rect.width().min(block.size().width),
+                    rect.height().min(block.size().height),
+                );
+                let Some(region) = clip_copy(&cut.to_rect(), cut, rect.origin(), size) else {
+                    return Ok(());
+                };
+                if matches!(painting, Painting::Alpha { .. }) {
+                    compositor.draw_alpha(surface, block, region)?;
+                } else {
+                    compositor.draw_pixels(surface, block, region)?;
+                }
+                self.damage_surface(surface, &[region.target()]);
+            }
+        }
+        Ok(())
+    }
+
+    fn state(
+        &self,
+        surface: SurfaceId,
+        command: &'static str,
+    ) -> Result<&SurfaceState, PeerError> {
+        self.surfaces
+            .get(&surface)
+            .ok_or(PeerError::UnknownSurface { surface, command })
+    }
+
+    /// Everything that a surface covers on the output must be composed anew.
+    fn damage_mapping(&mut self, surface: SurfaceId) {
+        if let Some(SurfaceState {
+            mapping: Some((target, _)),
+            ..
+        }) = self.surfaces.get(&surface)
+        {
+            self.damage.add(target.intersect(&self.output.to_rect()));
+        }
+    }
+
+    fn damage_surface(&mut self, surface: SurfaceId, rects: &[Rect]) {
+        let Some(state) = self.surfaces.get(&surface) else {
+            return;
+        };
+        let Some((target, _)) = state.mapping else {
+            return;
+        };
+        let bounds = self.output.to_rect();
+        let reach = Filter::choose(state.size, target.size()).reach_px(state.size, target.size());
+        // As with a window: the surface is the desktop, the mapping the viewport.
+        let onto = |rect: &Rect| {
+            scale_rect(rect, reach, state.size, &target).intersect(&bounds)
+        };
+        if rects.len() > 512 {
+            let all = rects.iter().fold(Rect::default(), |all, rect| all.union(rect));
+            self.damage.add(onto(&all));
+        } else {
+            for rect in rects {
+                self.damage.add(onto(rect));
+            }
+        }
+        self.has_picture = true;
+    }
+}
+
+/// The part of `target` that `rect` of a surface of size `size` touches when it is shown there,
+/// with `margin` surface pixels around.
+fn scale_rect(rect: &Rect, margin: u32, size: Size, target: &Rect) -> Rect {
+    if size == target.size() {
+        return rect.translate(target.left, target.top);
+    }
+    let axis = |low: i32, high: i32, start: i32, shown: u32, whole: u32| {
+        let (shown, whole) = (i64::from(shown), i64::from(whole.max(1)));
+        let margin = i64::from(margin);
+        let low = (i64::from(low) - margin).clamp(0, whole) * shown / whole;
+        let high = ((i64::from(high) + margin).clamp(0, whole) * shown + whole - 1) / whole;
+        (
+            i64::from(start).saturating_add(low) as i32,
+            i64::from(start).saturating_add(high) as i32,
+        )
+    };
+    let (left, right) = axis(rect.left, rect.right, target.left, target.width(), size.width);
+    let (top, bottom) = axis(rect.top, rect.bottom, target.top, target.height(), size.height);
+    Rect::new(left, top, right, bottom).intersect(target)
+}
+
+fn bytes_of(size: Size) -> u64 {
+    size.area() * BYTES_PER_PIXEL as u64
+}
+
+fn clipped(rects: &[Rect], bounds: &Rect) -> Vec<Rect> {
+    rects
+        .iter()
+        .map(|rect| rect.intersect(bounds))
+        .filter(|rect| !rect.is_empty())
+        .collect()
+}
+
+/// Cuts a copy to what exists at both of its ends.
+fn clip_copy(
+    rect: &Rect,
+    source: Size,
+    destination: Point,
+    target: Size,
+) -> Option<CopyRegion> {
+    let from = rect.intersect(&source.to_rect());
+    if from.is_empty() {
+        return None;
+    }
+    let moved = Point::new(
+        destination.x.saturating_add(from.left.saturating_sub(rect.left)),
+        destination.y.saturating_add(from.top.saturating_sub(rect.top)),
+    );
+    let wanted = Rect::at(moved, from.size());
+    let onto = wanted.intersect(&target.to_rect());
+    if onto.is_empty() {
+        return None;
+    }
+    let origin = Point::new(
+        from.left + (onto.left - wanted.left),
+        from.top + (onto.top - wanted.top),
+    );
+    Some(CopyRegion {
+        source: Rect::at(origin, onto.size()),
+        destination: onto.origin(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_cut_at_both_ends() {
+        let region = clip_copy(
+            &Rect::new(-5, 0, 15, 10),
+            Size::new(10, 10),
+            Point::new(-7, 3),
+            Size::new(6, 8),
+        );
+        // Five columns are missing at the source, two more at the destination.
+        assert_eq!(
+            region,
+            Some(CopyRegion {
+                source: Rect::new(2, 0, 8, 5),
+                destination: Point::new(0, 3),
+            })
+        );
+    }
+
+    #[test]
+    fn a_copy_that_misses_is_nothing() {
+        let size = Size::new(10, 10);
+        let rect = Rect::new(0, 0, 4, 4);
+        assert_eq!(clip_copy(&rect, size, Point::new(10, 0), size), None);
+        assert_eq!(clip_copy(&rect, size, Point::new(i32::MAX, i32::MIN), size), None);
+        assert_eq!(
+            clip_copy(&Rect::new(i32::MIN, 0, -1, 9), size, Point::new(0, 0), size),
+            None
+        );
+    }
+
+    #[test]
+    fn a_scaled_rectangle_covers_every_pixel_it_touches() {
+        let target = Rect::new(100, 50, 250, 200);
+        assert_eq!(
+            scale_rect(&Rect::new(1, 1, 2, 2), 0, Size::new(100, 100), &target),
+            Rect::new(101, 51, 103, 53)
+        );
+        assert_eq!(
+            scale_rect(&Rect::new(1, 1, 2, 2), 3, Size::new(100, 100), &target),
+            Rect::new(100, 50, 108, 58)
+        );
+    }
+}

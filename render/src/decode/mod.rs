@@ -1,0 +1,102 @@
+//! From payloads to pixels, on threads of their own.
+//!
+//! ```text
+//!  try_submit ─▶ slots in order ──▶ jobs ──▶ oriel-decode-0..N   (pictures: any order)
+//!                    │                └─────▶ one at a time a surface (H.264)
+//!                    └─ front slots that are ready ──▶ next_batch: whole frames, in order
+//! ```
+//!
+//! Payloads that stand alone are decoded by whichever worker is free, a surface's H.264 stream by
+//! one worker at a time and in order; slots put everything back into the order of submission.
+
+mod payload;
+mod pool;
+mod stage;
+
+use bytes::Bytes;
+use oriel_codecs::{
+    geometry::{Rect, Size},
+    picture::BYTES_PER_PIXEL,
+};
+use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
+
+pub use stage::{Batch, DecodeOptions, DecodeStage, FinishedFrame, QueueDepth};
+
+use pool::PooledBuffer;
+
+/// A command whose payload, if it had one, is decoded.
+#[derive(Debug)]
+pub enum Step {
+    /// A command that carries no payload.
+    Command(GraphicsCommand),
+    /// Pixels for a surface.
+    Paint {
+        /// Which.
+        surface: SurfaceId,
+        /// What.
+        painting: Painting,
+    },
+    /// Nothing to be done: the command concerned the decoders alone.
+    Nothing,
+}
+
+/// Decoded pixels and where they go on a surface. Rectangles are the peer's, not yet clipped.
+#[derive(Debug)]
+pub enum Painting {
+    /// Pixels for a rectangle; what the block has beyond its size is padding.
+    Pixels {
+        /// Where to.
+        rect: Rect,
+        /// The pixels.
+        block: PixelBlock,
+    },
+    /// Pixels of which only alpha counts.
+    Alpha {
+        /// Where to.
+        rect: Rect,
+        /// The pixels.
+        block: PixelBlock,
+    },
+}
+
+/// BGRA pixels, rows tightly packed, top row first.
+#[derive(Debug)]
+pub struct PixelBlock {
+    size: Size,
+    storage: Storage,
+}
+
+#[derive(Debug)]
+enum Storage {
+    Pooled(PooledBuffer),
+    /// The payload itself: uncompressed pixels are not copied before they are drawn.
+    Payload(Bytes),
+}
+
+impl PixelBlock {
+    /// A block over a payload that is pixels already; `None` where it is too short.
+    pub fn from_payload(size: Size, payload: Bytes) -> Option<Self> {
+        (payload.len() as u64 >= size.area() * BYTES_PER_PIXEL as u64).then_some(Self {
+            size,
+            storage: Storage::Payload(payload),
+        })
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Bytes from one row to the next.
+    pub fn stride_bytes(&self) -> usize {
+        self.size.width as usize * BYTES_PER_PIXEL
+    }
+
+    /// All pixels; at least `size().area() * 4` bytes.
+    pub fn data(&self) -> &[u8] {
+        match &self.storage {
+            Storage::Pooled(buffer) => buffer.data(),
+            Storage::Payload(payload) => payload,
+        }
+    }
+}

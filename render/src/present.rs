@@ -1,0 +1,116 @@
+//! A window that is drawn to without a GPU: shared memory where the window system has it, and
+//! only what changed.
+
+use std::{collections::VecDeque, fmt, num::NonZeroU32, sync::Arc};
+
+use oriel_codecs::{
+    geometry::{Rect, Size},
+    picture::{BYTES_PER_PIXEL, PictureMut},
+};
+
+use crate::{
+    compositor::{Damage, Presented},
+    error::{CompositorError, RenderError},
+    window::WindowHandle,
+};
+
+// softbuffer's pixels are numbers 0x00RRGGBB; pictures are bytes blue, green, red, unused.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// How many buffers the window system may rotate: damage is kept for so many presentations.
+const MAX_AGE: usize = 4;
+
+type Handle = Arc<dyn WindowHandle>;
+
+/// A window that takes pixels from memory.
+///
+/// The window system rotates buffers; each time the one handed out may lack the last few changes,
+/// which are kept and painted again.
+pub struct SoftwareWindow {
+    surface: softbuffer::Surface<Handle, Handle>,
+    size: Size,
+    /// What changed with each of the last presentations, newest first.
+    history: VecDeque<Damage>,
+}
+
+impl fmt::Debug for SoftwareWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SoftwareWindow")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SoftwareWindow {
+    /// Connects to the window system. On macOS this must happen on the main thread.
+    pub fn new(window: &Handle) -> Result<Self, RenderError> {
+        let failed = |error: softbuffer::SoftBufferError| RenderError::Window(error.to_string());
+        let context = softbuffer::Context::new(window.clone()).map_err(failed)?;
+        let surface = softbuffer::Surface::new(&context, window.clone()).map_err(failed)?;
+        Ok(Self {
+            surface,
+            size: Size::default(),
+            history: VecDeque::with_capacity(MAX_AGE),
+        })
+    }
+
+    /// Paints what changed, `damage`, and whatever else the buffer lacks, and shows it. `paint`
+    /// gets each rectangle and the whole window.
+    pub(crate) fn present(
+        &mut self,
+        size: Size,
+        damage: &Damage,
+        mut paint: impl FnMut(&Rect, &mut PictureMut<'_>),
+    ) -> Result<Presented, CompositorError> {
+        let failed = |error: softbuffer::SoftBufferError| CompositorError::System(error.to_string());
+        let (Some(width), Some(height)) =
+            (NonZeroU32::new(size.width), NonZeroU32::new(size.height))
+        else {
+            return Ok(Presented::Hidden);
+        };
+        if self.size != size {
+            self.surface.resize(width, height).map_err(failed)?;
+            self.size = size;
+            self.history.clear();
+        }
+        let mut buffer = self.surface.buffer_mut().map_err(failed)?;
+        let age = usize::from(buffer.age());
+        let mut stale = damage.clone();
+        let is_known = age > 0 && age - 1 <= self.history.len();
+        if is_known {
+            for missed in self.history.iter().take(age - 1) {
+                stale.add_all(missed);
+            }
+        } else {
+            stale = Damage::of(size.to_rect());
+        }
+        if stale.is_empty() {
+            return Ok(Presented::Shown);
+        }
+        let stride_bytes = size.width as usize * BYTES_PER_PIXEL;
+        if let Some(mut pixels) =
+            PictureMut::new(bytemuck::cast_slice_mut(&mut buffer), size, stride_bytes)
+        {
+            for rect in stale.rects() {
+                paint(rect, &mut pixels);
+            }
+        }
+        // The screen itself lacks only what changed now, unless the size did.
+        let shown = if is_known { damage } else { &stale };
+        let rects: Vec<_> = shown.rects().iter().filter_map(to_softbuffer).collect();
+        buffer.present_with_damage(&rects).map_err(failed)?;
+        self.history.truncate(MAX_AGE - 1);
+        self.history.push_front(damage.clone());
+        Ok(Presented::Shown)
+    }
+}
+
+/// A rectangle inside of the window as softbuffer has it.
+fn to_softbuffer(rect: &Rect) -> Option<softbuffer::Rect> {
+    Some(softbuffer::Rect {
+        x: u32::try_from(rect.left).ok()?,
+        y: u32::try_from(rect.top).ok()?,
+        width: NonZeroU32::new(rect.width())?,
+        height: NonZeroU32::new(rect.height())?,
+    })
+}
