@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     compositor::{Compositor, CpuCompositor},
-    error::RenderError,
+    error::{CompositorError, RenderError},
     present::SoftwareWindow,
     renderer::{CompositorChoice, PresentTarget},
     window::WindowHandle,
@@ -34,6 +34,17 @@ impl CompositorFactory {
             CompositorChoice::Gpu => Err(RenderError::NoAdapter("not built in".into())),
             CompositorChoice::Auto | CompositorChoice::Cpu => self.cpu(),
         }
+    }
+
+    /// A compositor to take the place of one that failed, which is dropped first: a window takes
+    /// pixels from one at a time.
+    pub(crate) fn replacement(
+        &self,
+        _error: &CompositorError,
+        failed: &mut Box<dyn Compositor>,
+    ) -> Result<Box<dyn Compositor>, RenderError> {
+        *failed = Box::new(CpuCompositor::new(None));
+        self.cpu()
     }
 
     /// A compositor that needs no device.

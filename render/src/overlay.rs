@@ -61,7 +61,11 @@ impl Layers {
     }
 
     /// Replaces the pointer; returns what must be painted again.
-    pub(crate) fn set_pointer(&mut self, pointer: Option<PointerOverlay>, view: &View) -> [Rect; 2] {
+    pub(crate) fn set_pointer(
+        &mut self,
+        pointer: Option<PointerOverlay>,
+        view: &View,
+    ) -> [Rect; 2] {
         let before = self.pointer_layer(view);
         // Most changes are moves: the shape's pictures are kept then.
         let old = self.pointer.take();

@@ -62,7 +62,8 @@ impl SoftwareWindow {
         damage: &Damage,
         mut paint: impl FnMut(&Rect, &mut PictureMut<'_>),
     ) -> Result<Presented, CompositorError> {
-        let failed = |error: softbuffer::SoftBufferError| CompositorError::System(error.to_string());
+        let failed =
+            |error: softbuffer::SoftBufferError| CompositorError::System(error.to_string());
         let (Some(width), Some(height)) =
             (NonZeroU32::new(size.width), NonZeroU32::new(size.height))
         else {

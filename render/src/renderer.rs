@@ -3,10 +3,7 @@
 use std::{sync::Arc, thread::JoinHandle};
 
 use crossbeam_channel::Receiver;
-use oriel_codecs::{
-    geometry::Size,
-    picture::Picture,
-};
+use oriel_codecs::{geometry::Size, picture::Picture};
 use oriel_protocol::graphics::GraphicsCommand;
 use parking_lot::{Condvar, Mutex};
 

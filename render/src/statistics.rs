@@ -83,9 +83,8 @@ struct Figures {
 impl Default for Recorder {
     fn default() -> Self {
         // Two digits are enough for figures that vary by more from run to run; a minute is the end.
-        let histogram = || {
-            Histogram::new_with_max(60_000_000, 2).expect("bounds that the histogram allows")
-        };
+        let histogram =
+            || Histogram::new_with_max(60_000_000, 2).expect("bounds that the histogram allows");
         Self {
             figures: Mutex::new(Figures {
                 totals: RenderStatistics::default(),
@@ -224,6 +223,9 @@ mod tests {
         assert_eq!(figures.decode.count, 3);
         assert_eq!(figures.decode.p50_us, 100);
         assert!(figures.decode.max_us >= 300);
-        assert_eq!((figures.peak_queued_commands, figures.peak_queued_bytes), (3, 1000));
+        assert_eq!(
+            (figures.peak_queued_commands, figures.peak_queued_bytes),
+            (3, 1000)
+        );
     }
 }

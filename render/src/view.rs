@@ -81,8 +81,18 @@ impl View {
             (place.floor() as i64).clamp(0, i64::from(whole) - 1) as i32
         };
         Some(Point::new(
-            map(x, self.viewport.left, self.viewport.width(), self.desktop.width),
-            map(y, self.viewport.top, self.viewport.height(), self.desktop.height),
+            map(
+                x,
+                self.viewport.left,
+                self.viewport.width(),
+                self.desktop.width,
+            ),
+            map(
+                y,
+                self.viewport.top,
+                self.viewport.height(),
+                self.desktop.height,
+            ),
         ))
     }
 
@@ -95,8 +105,18 @@ impl View {
             (f64::from(at) + 0.5) * f64::from(shown) / f64::from(whole) + f64::from(start)
         };
         Some((
-            map(point.x, self.viewport.left, self.viewport.width(), self.desktop.width),
-            map(point.y, self.viewport.top, self.viewport.height(), self.desktop.height),
+            map(
+                point.x,
+                self.viewport.left,
+                self.viewport.width(),
+                self.desktop.width,
+            ),
+            map(
+                point.y,
+                self.viewport.top,
+                self.viewport.height(),
+                self.desktop.height,
+            ),
         ))
     }
 
@@ -144,9 +164,15 @@ fn fitted(desktop: Size, window: Size) -> Size {
         ((part + whole / 2) / whole).max(1) as u32
     };
     if wide <= high {
-        Size::new(window.width, rounded(wide, desktop.width).min(window.height))
+        Size::new(
+            window.width,
+            rounded(wide, desktop.width).min(window.height),
+        )
     } else {
-        Size::new(rounded(high, desktop.height).min(window.width), window.height)
+        Size::new(
+            rounded(high, desktop.height).min(window.width),
+            window.height,
+        )
     }
 }
 
@@ -179,13 +205,20 @@ mod tests {
     fn a_position_in_the_bars_maps_to_the_desktops_edge() {
         let view = View::new(FULL_HD, Size::new(3840, 1080), Scaling::Fit);
         assert_eq!(view.desktop_at(10.0, 500.0), Some(Point::new(0, 500)));
-        assert_eq!(view.desktop_at(3830.0, 2000.0), Some(Point::new(1919, 1079)));
+        assert_eq!(
+            view.desktop_at(3830.0, 2000.0),
+            Some(Point::new(1919, 1079))
+        );
         assert_eq!(view.desktop_at(f64::NAN, 0.0), Some(Point::new(0, 0)));
     }
 
     #[test]
     fn every_desktop_pixel_comes_back_from_its_place_in_the_window() {
-        for window in [Size::new(1366, 768), Size::new(2560, 1440), Size::new(333, 999)] {
+        for window in [
+            Size::new(1366, 768),
+            Size::new(2560, 1440),
+            Size::new(333, 999),
+        ] {
             for scaling in [Scaling::Fit, Scaling::Stretch] {
                 let view = View::new(FULL_HD, window, scaling);
                 for x in 0..FULL_HD.width as i32 {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use oriel_codecs::{
     geometry::{Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture, PictureMut},
+    video::DecodedAvc,
+    yuv::Yuv444Picture,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
@@ -22,6 +24,8 @@ const MAX_SIDE_PX: u32 = 32766;
 pub struct CpuCompositor {
     output: Picture,
     surfaces: HashMap<SurfaceId, Picture>,
+    /// Planes of surfaces that are drawn in 4:4:4.
+    planes: HashMap<SurfaceId, Option<Yuv444Picture>>,
     cache: HashMap<CacheSlot, Picture>,
     /// Of surfaces whose mapping is scaled.
     scalers: HashMap<SurfaceId, Scaler>,
@@ -36,6 +40,7 @@ impl CpuCompositor {
         Self {
             output: Picture::new(Size::default()),
             surfaces: HashMap::new(),
+            planes: HashMap::new(),
             cache: HashMap::new(),
             scalers: HashMap::new(),
             painter: WindowPainter::default(),
@@ -44,7 +49,9 @@ impl CpuCompositor {
     }
 
     fn surface_mut(&mut self, surface: SurfaceId) -> Result<&mut Picture, CompositorError> {
-        self.surfaces.get_mut(&surface).ok_or_else(|| missing(surface))
+        self.surfaces
+            .get_mut(&surface)
+            .ok_or_else(|| missing(surface))
     }
 }
 
@@ -142,18 +149,21 @@ impl Compositor for CpuCompositor {
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
         self.output = new_picture(output)?;
         self.surfaces.clear();
+        self.planes.clear();
         self.cache.clear();
         self.scalers.clear();
         Ok(())
     }
 
     fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
+        self.delete_surface(surface);
         self.surfaces.insert(surface, new_picture(size)?);
         Ok(())
     }
 
     fn delete_surface(&mut self, surface: SurfaceId) {
         self.surfaces.remove(&surface);
+        self.planes.remove(&surface);
         self.scalers.remove(&surface);
     }
 
@@ -267,10 +277,24 @@ impl Compositor for CpuCompositor {
                 region.source.top + y as i32,
             );
             let source = block.data()[from..].chunks_exact(BYTES_PER_PIXEL);
-            for (pixel, source) in part.row_mut(y).chunks_exact_mut(BYTES_PER_PIXEL).zip(source) {
+            for (pixel, source) in part
+                .row_mut(y)
+                .chunks_exact_mut(BYTES_PER_PIXEL)
+                .zip(source)
+            {
                 pixel[3] = source[3];
             }
         }
+        Ok(())
+    }
+
+    fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError> {
+        let planes = self.planes.entry(surface).or_default();
+        let picture = self
+            .surfaces
+            .get_mut(&surface)
+            .ok_or_else(|| missing(surface))?;
+        views.draw(planes, &mut picture.as_mut());
         Ok(())
     }
 

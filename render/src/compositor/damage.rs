@@ -128,7 +128,10 @@ mod tests {
         for at in 0..200 {
             let rect = Rect::new(at * 10, at * 10, at * 10 + 2, at * 10 + 2);
             assert!(
-                damage.rects().iter().any(|known| known.contains_rect(&rect)),
+                damage
+                    .rects()
+                    .iter()
+                    .any(|known| known.contains_rect(&rect)),
                 "{rect:?} was lost"
             );
         }

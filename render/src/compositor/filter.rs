@@ -174,7 +174,10 @@ impl Scaler {
     /// If `rect` reaches outside of the scaled picture, or `source` or `out` has another size.
     pub fn scale(&mut self, source: &[u8], rect: &Rect, out: &mut PictureMut<'_>) {
         assert!(self.target.to_rect().contains_rect(rect) && out.size() == rect.size());
-        assert_eq!(source.len() as u64, self.source.area() * BYTES_PER_PIXEL as u64);
+        assert_eq!(
+            source.len() as u64,
+            self.source.area() * BYTES_PER_PIXEL as u64
+        );
         if self.filter != Filter::Mitchell {
             return self.scale_nearest(source, rect, out);
         }

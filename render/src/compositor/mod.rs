@@ -22,6 +22,7 @@ use std::sync::Arc;
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
+    video::DecodedAvc,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
@@ -131,7 +132,7 @@ pub enum Presented {
 ///
 /// Every rectangle that comes in lies inside of what it names, is not empty, and every surface and
 /// slot exists: [`Scene`] has seen to that. Alpha is carried along and never shown.
-pub trait Compositor: Send {
+pub trait Compositor {
     /// For statistics: `cpu` or `gpu`.
     fn name(&self) -> &'static str;
 
@@ -195,6 +196,9 @@ pub trait Compositor: Send {
         block: &PixelBlock,
         region: CopyRegion,
     ) -> Result<(), CompositorError>;
+
+    /// Draws views of H.264. Their regions may reach beyond the surface.
+    fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError>;
 
     /// Brings rectangles of the output up to date: the layers, lowest first, over black.
     fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError>;

@@ -33,7 +33,11 @@ impl WindowPainter {
                 copy_rows(output, &rect, &mut part);
             } else {
                 let (source, target) = (output.size(), viewport.size());
-                if !self.scaler.as_ref().is_some_and(|kept| kept.is_for(source, target)) {
+                if !self
+                    .scaler
+                    .as_ref()
+                    .is_some_and(|kept| kept.is_for(source, target))
+                {
                     self.scaler = Some(Scaler::new(source, target));
                 }
                 if let Some(scaler) = &mut self.scaler {

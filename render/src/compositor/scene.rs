@@ -276,15 +276,15 @@ impl Scene {
         }
     }
 
-    fn reset(
-        &mut self,
-        compositor: &mut dyn Compositor,
-        size: Size,
-    ) -> Result<(), ApplyError> {
+    fn reset(&mut self, compositor: &mut dyn Compositor, size: Size) -> Result<(), ApplyError> {
         if size.width.max(size.height) > compositor.max_side_px()
             || bytes_of(size) > self.limits.surface_bytes
         {
-            return Err(PeerError::TooLarge { what: "desktop", size }.into());
+            return Err(PeerError::TooLarge {
+                what: "desktop",
+                size,
+            }
+            .into());
         }
         compositor.reset(size)?;
         self.surfaces.clear();
@@ -310,9 +310,17 @@ impl Scene {
             .sum();
         if size.is_empty()
             || size.width.max(size.height) > compositor.max_side_px()
-            || bytes_of(size) > self.limits.surface_bytes.saturating_sub(others + bytes_of(self.output))
+            || bytes_of(size)
+                > self
+                    .limits
+                    .surface_bytes
+                    .saturating_sub(others + bytes_of(self.output))
         {
-            return Err(PeerError::TooLarge { what: "surface", size }.into());
+            return Err(PeerError::TooLarge {
+                what: "surface",
+                size,
+            }
+            .into());
         }
         compositor.create_surface(surface, size)?;
         self.damage_mapping(surface);
@@ -391,7 +399,11 @@ impl Scene {
         let old = self.cache.get(&slot).map_or(0, |size| bytes_of(*size));
         let bytes = self.cache_bytes - old + bytes_of(size);
         if size.is_empty() || bytes > self.limits.cache_bytes {
-            return Err(PeerError::TooLarge { what: "cache entry", size }.into());
+            return Err(PeerError::TooLarge {
+                what: "cache entry",
+                size,
+            }
+            .into());
         }
         compositor.store(surface, rect, slot)?;
         self.cache.insert(slot, size);
@@ -423,15 +435,23 @@ impl Scene {
                 }
                 self.damage_surface(surface, &[region.target()]);
             }
+            Painting::Avc(views) => {
+                let bounds = size.to_rect();
+                let rects: Vec<_> = views
+                    .damage()
+                    .map(|rect| rect.intersect(&bounds))
+                    .filter(|rect| !rect.is_empty())
+                    .collect();
+                if !rects.is_empty() {
+                    compositor.draw_avc(surface, views)?;
+                    self.damage_surface(surface, &rects);
+                }
+            }
         }
         Ok(())
     }
 
-    fn state(
-        &self,
-        surface: SurfaceId,
-        command: &'static str,
-    ) -> Result<&SurfaceState, PeerError> {
+    fn state(&self, surface: SurfaceId, command: &'static str) -> Result<&SurfaceState, PeerError> {
         self.surfaces
             .get(&surface)
             .ok_or(PeerError::UnknownSurface { surface, command })
@@ -458,11 +478,11 @@ impl Scene {
         let bounds = self.output.to_rect();
         let reach = Filter::choose(state.size, target.size()).reach_px(state.size, target.size());
         // As with a window: the surface is the desktop, the mapping the viewport.
-        let onto = |rect: &Rect| {
-            scale_rect(rect, reach, state.size, &target).intersect(&bounds)
-        };
+        let onto = |rect: &Rect| scale_rect(rect, reach, state.size, &target).intersect(&bounds);
         if rects.len() > 512 {
-            let all = rects.iter().fold(Rect::default(), |all, rect| all.union(rect));
+            let all = rects
+                .iter()
+                .fold(Rect::default(), |all, rect| all.union(rect));
             self.damage.add(onto(&all));
         } else {
             for rect in rects {
@@ -489,8 +509,20 @@ fn scale_rect(rect: &Rect, margin: u32, size: Size, target: &Rect) -> Rect {
             i64::from(start).saturating_add(high) as i32,
         )
     };
-    let (left, right) = axis(rect.left, rect.right, target.left, target.width(), size.width);
-    let (top, bottom) = axis(rect.top, rect.bottom, target.top, target.height(), size.height);
+    let (left, right) = axis(
+        rect.left,
+        rect.right,
+        target.left,
+        target.width(),
+        size.width,
+    );
+    let (top, bottom) = axis(
+        rect.top,
+        rect.bottom,
+        target.top,
+        target.height(),
+        size.height,
+    );
     Rect::new(left, top, right, bottom).intersect(target)
 }
 
@@ -507,19 +539,18 @@ fn clipped(rects: &[Rect], bounds: &Rect) -> Vec<Rect> {
 }
 
 /// Cuts a copy to what exists at both of its ends.
-fn clip_copy(
-    rect: &Rect,
-    source: Size,
-    destination: Point,
-    target: Size,
-) -> Option<CopyRegion> {
+fn clip_copy(rect: &Rect, source: Size, destination: Point, target: Size) -> Option<CopyRegion> {
     let from = rect.intersect(&source.to_rect());
     if from.is_empty() {
         return None;
     }
     let moved = Point::new(
-        destination.x.saturating_add(from.left.saturating_sub(rect.left)),
-        destination.y.saturating_add(from.top.saturating_sub(rect.top)),
+        destination
+            .x
+            .saturating_add(from.left.saturating_sub(rect.left)),
+        destination
+            .y
+            .saturating_add(from.top.saturating_sub(rect.top)),
     );
     let wanted = Rect::at(moved, from.size());
     let onto = wanted.intersect(&target.to_rect());
@@ -563,7 +594,10 @@ mod tests {
         let size = Size::new(10, 10);
         let rect = Rect::new(0, 0, 4, 4);
         assert_eq!(clip_copy(&rect, size, Point::new(10, 0), size), None);
-        assert_eq!(clip_copy(&rect, size, Point::new(i32::MAX, i32::MIN), size), None);
+        assert_eq!(
+            clip_copy(&rect, size, Point::new(i32::MAX, i32::MIN), size),
+            None
+        );
         assert_eq!(
             clip_copy(&Rect::new(i32::MIN, 0, -1, 9), size, Point::new(0, 0), size),
             None

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use oriel_codecs::{
     geometry::{Rect, Size},
     picture::BYTES_PER_PIXEL,
+    video::DecodedAvc,
 };
 use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
 
@@ -57,6 +58,25 @@ pub enum Painting {
         /// The pixels.
         block: PixelBlock,
     },
+    /// One or two views of H.264 and where they count.
+    Avc(DecodedAvc),
+}
+
+impl Step {
+    /// Bytes of decoded pixels that the step keeps, about.
+    fn bytes(&self) -> usize {
+        let Step::Paint { painting, .. } = self else {
+            return 0;
+        };
+        match painting {
+            Painting::Pixels { block, .. } | Painting::Alpha { block, .. } => block.data().len(),
+            Painting::Avc(views) => [&views.luma_view, &views.chroma_view]
+                .into_iter()
+                .flatten()
+                .map(|view| view.size().area() as usize * 3 / 2)
+                .sum(),
+        }
+    }
 }
 
 /// BGRA pixels, rows tightly packed, top row first.

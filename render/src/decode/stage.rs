@@ -3,7 +3,10 @@
 use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -172,10 +175,7 @@ impl DecodeStage {
     ) -> std::io::Result<Self> {
         let mut stage = Self {
             shared: Arc::new(Shared {
-                state: Mutex::new(State {
-                    palette: Arc::new(grey_palette()),
-                    ..State::default()
-                }),
+                state: Mutex::default(),
                 work: Condvar::new(),
                 wake: Box::new(wake),
                 options,
@@ -279,16 +279,17 @@ impl State {
                 format,
                 payload,
             } => match self.check_draw(surface, rect.size()) {
-                Ok(stream) => {
+                Ok(known) => {
                     let payload = Payload {
                         surface,
+                        surface_size: known.size,
                         rect,
                         codec,
                         format,
                         bytes: payload,
                         palette: self.palette.clone(),
                     };
-                    let stream = payload.is_stateful().then_some(stream);
+                    let stream = payload.is_stateful().then_some(known.stream);
                     job = Some(Job {
                         number,
                         payload,
@@ -299,7 +300,7 @@ impl State {
                 Err(error) => Some(Err(error)),
             },
             GraphicsCommand::SetPalette { colors } => {
-                self.palette = Arc::from(colors);
+                self.palette = Arc::new(Palette(*colors));
                 Some(Ok(Step::Nothing))
             }
             command => {
@@ -340,15 +341,21 @@ impl State {
     }
 
     /// A rectangle larger than its surface would make this side allocate what it can never show.
-    fn check_draw(&self, surface: SurfaceId, size: Size) -> Result<Arc<Stream>, PeerError> {
-        let known = self.surfaces.get(&surface).ok_or(PeerError::UnknownSurface {
-            surface,
-            command: "draw",
-        })?;
+    fn check_draw(&self, surface: SurfaceId, size: Size) -> Result<Surface, PeerError> {
+        let known = self
+            .surfaces
+            .get(&surface)
+            .ok_or(PeerError::UnknownSurface {
+                surface,
+                command: "draw",
+            })?;
         if size.width > known.size.width || size.height > known.size.height {
-            return Err(PeerError::TooLarge { what: "drawing", size });
+            return Err(PeerError::TooLarge {
+                what: "drawing",
+                size,
+            });
         }
-        Ok(known.stream.clone())
+        Ok(known.clone())
     }
 
     fn advance(&mut self) {
@@ -453,12 +460,7 @@ impl State {
         Some(job)
     }
 
-    fn finish(
-        &mut self,
-        number: u64,
-        result: Result<Step, PeerError>,
-        decode: Duration,
-    ) {
+    fn finish(&mut self, number: u64, result: Result<Step, PeerError>, decode: Duration) {
         let decoded_bytes = result.as_ref().map_or(0, Step::bytes);
         if let Some(slot) = self.slots.get_mut((number - self.base) as usize) {
             slot.step = Some(result);
@@ -520,9 +522,4 @@ impl Shared {
             }
         }
     }
-}
-
-/// What 8-bit pixels mean until the server has said it.
-fn grey_palette() -> Palette {
-    std::array::from_fn(|level| [level as u8; 3])
 }

@@ -1,0 +1,316 @@
+//! The thread "oriel-render": applies what is decoded, shows it, and survives its compositor.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use oriel_codecs::geometry::{Rect, Size};
+
+use crate::{
+    compositor::{ApplyError, Compositor, Damage, Presentation, Presented, Scene},
+    decode::{Batch, DecodeStage, FinishedFrame, Step},
+    error::{CompositorError, RenderError},
+    event::RenderEvent,
+    factory::CompositorFactory,
+    overlay::Layers,
+    renderer::{Mailbox, RendererConfig, Wishes},
+    statistics::Recorder,
+    view::{Scaling, View},
+};
+
+/// Frames that are ready are applied one after the other, but not for longer than this without
+/// showing something.
+const APPLY_BUDGET: Duration = Duration::from_millis(12);
+
+/// Attempts to show one picture in a window that keeps changing.
+const PRESENT_ATTEMPTS: usize = 3;
+
+/// Everything that belongs to the render thread.
+pub(crate) struct RenderThread<E> {
+    factory: CompositorFactory,
+    stage: Arc<DecodeStage>,
+    mailbox: Arc<Mailbox>,
+    recorder: Arc<Recorder>,
+    events: E,
+    compositor: Box<dyn Compositor>,
+    scene: Scene,
+    layers: Layers,
+    scaling: Scaling,
+    view: View,
+    /// What is composed and not yet shown.
+    damage: Damage,
+    /// Window pixels to be painted again for another reason.
+    repaint: Damage,
+    /// The whole window is to be painted again, once there is a picture or another reason.
+    repaint_all: bool,
+    /// Frames that are applied and not yet shown.
+    finished: Vec<FinishedFrame>,
+    has_announced_picture: bool,
+    has_failed: bool,
+}
+
+impl<E: Fn(RenderEvent)> RenderThread<E> {
+    pub(crate) fn new(
+        config: RendererConfig,
+        factory: CompositorFactory,
+        stage: Arc<DecodeStage>,
+        mailbox: Arc<Mailbox>,
+        recorder: Arc<Recorder>,
+        events: E,
+    ) -> Result<Self, RenderError> {
+        let compositor = factory.first()?;
+        recorder.set_compositor(compositor.name(), compositor.adapter());
+        let view = *mailbox.view.lock();
+        Ok(Self {
+            factory,
+            stage,
+            mailbox,
+            recorder,
+            events,
+            compositor,
+            scene: Scene::new(config.limits),
+            layers: Layers::default(),
+            scaling: config.scaling,
+            view,
+            damage: Damage::new(),
+            repaint: Damage::of(view.window().to_rect()),
+            repaint_all: false,
+            finished: Vec::new(),
+            has_announced_picture: false,
+            has_failed: false,
+        })
+    }
+
+    /// Works until the last handle is gone.
+    pub(crate) fn run(&mut self) {
+        loop {
+            let wishes = self.wait();
+            if wishes.stop {
+                return;
+            }
+            if self.has_failed {
+                continue;
+            }
+            if wishes.lose_device {
+                self.recover(&CompositorError::DeviceLost("a test asked for it".into()));
+            }
+            let screenshots = self.take_wishes(wishes);
+            loop {
+                let is_all = self.apply_ready();
+                self.show();
+                if is_all || self.has_failed {
+                    break;
+                }
+            }
+            for screenshot in screenshots {
+                match self.compositor.read_output() {
+                    // The asker may have gone away.
+                    Ok(picture) => drop(screenshot.send(picture)),
+                    Err(error) => {
+                        self.recover(&error);
+                        if let Ok(picture) = self.compositor.read_output() {
+                            drop(screenshot.send(picture));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Parks until there is something to do.
+    fn wait(&self) -> Wishes {
+        let mut wishes = self.mailbox.wishes.lock();
+        while !wishes.wake {
+            self.mailbox.signal.wait(&mut wishes);
+        }
+        std::mem::take(&mut wishes)
+    }
+
+    fn take_wishes(
+        &mut self,
+        wishes: Wishes,
+    ) -> Vec<crossbeam_channel::Sender<oriel_codecs::Picture>> {
+        if let Some(scaling) = wishes.scaling {
+            self.scaling = scaling;
+        }
+        let window = wishes.resize.unwrap_or(self.view.window());
+        if wishes.resize.is_some() || wishes.scaling.is_some() || wishes.redraw {
+            self.set_view(self.view.desktop(), window);
+            self.repaint = Damage::of(window.to_rect());
+        }
+        if let Some(overlay) = wishes.overlay {
+            let changed = self.layers.set_overlay(overlay);
+            self.repaint_rects(changed);
+        }
+        if let Some(pointer) = wishes.pointer {
+            let changed = self.layers.set_pointer(pointer, &self.view);
+            self.repaint_rects(changed);
+        }
+        wishes.screenshots
+    }
+
+    fn repaint_rects(&mut self, rects: impl IntoIterator<Item = Rect>) {
+        let window = self.view.window().to_rect();
+        for rect in rects {
+            self.repaint.add(rect.intersect(&window));
+        }
+    }
+
+    fn set_view(&mut self, desktop: Size, window: Size) {
+        self.view = View::new(desktop, window, self.scaling);
+        *self.mailbox.view.lock() = self.view;
+        self.repaint_all = true;
+    }
+
+    /// Applies what the decode stage has ready; false where there may be more.
+    fn apply_ready(&mut self) -> bool {
+        let started = Instant::now();
+        while let Some(batch) = self.stage.next_batch() {
+            self.apply(batch);
+            if started.elapsed() > APPLY_BUDGET || self.has_failed {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn apply(&mut self, batch: Batch) {
+        for step in batch.steps {
+            match step {
+                Ok(step) => self.apply_step(&step),
+                Err(error) => self.peer_error(error),
+            }
+        }
+        if batch.is_whole && !self.has_failed {
+            match self.scene.compose(&mut *self.compositor) {
+                Ok(changed) => self.damage.add_all(&changed),
+                Err(error) => self.recover(&error),
+            }
+        }
+        if let Some(frame) = batch.frame {
+            self.recorder.applied(frame.submitted.elapsed());
+            self.finished.push(frame);
+        }
+        if self.scene.output() != self.view.desktop() {
+            self.has_announced_picture = false;
+            self.set_view(self.scene.output(), self.view.window());
+            (self.events)(RenderEvent::DesktopResized(self.scene.output()));
+        }
+        if batch.queue_drained {
+            (self.events)(RenderEvent::QueueDrained);
+        }
+    }
+
+    fn apply_step(&mut self, step: &Step) {
+        match self.scene.apply(&mut *self.compositor, step) {
+            Ok(()) => {}
+            Err(ApplyError::Peer(error)) => self.peer_error(error),
+            Err(ApplyError::Compositor(error)) => {
+                self.recover(&error);
+                // Once more with the new compositor: the step may have been a new surface, which
+                // all that follows needs.
+                match self.scene.apply(&mut *self.compositor, step) {
+                    Ok(()) => {}
+                    Err(ApplyError::Peer(error)) => self.peer_error(error),
+                    Err(ApplyError::Compositor(error)) => self.fail(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Shows what has changed, and tells of the frames in it.
+    fn show(&mut self) {
+        // A desktop that has nothing on it yet does not take the place of the last picture, unless
+        // the window needs one.
+        let is_blank = !self.scene.has_picture() && !self.scene.output().is_empty();
+        let has_change = !self.repaint.is_empty() || (!self.damage.is_empty() && !is_blank);
+        if has_change && !self.has_failed {
+            let started = Instant::now();
+            if std::mem::take(&mut self.repaint_all) {
+                self.repaint = Damage::of(self.view.window().to_rect());
+            }
+            for attempt in 0..PRESENT_ATTEMPTS {
+                match self.present() {
+                    Ok(Presented::Again) if attempt + 1 < PRESENT_ATTEMPTS => {
+                        self.repaint = Damage::of(self.view.window().to_rect());
+                    }
+                    Ok(_) => break,
+                    Err(error) => self.recover(&error),
+                }
+            }
+            self.damage.clear();
+            self.repaint.clear();
+            self.recorder.presented(started.elapsed());
+            if self.scene.has_picture() && !self.has_announced_picture {
+                self.has_announced_picture = true;
+                (self.events)(RenderEvent::FirstPicture);
+            }
+        }
+        for frame in std::mem::take(&mut self.finished) {
+            let shown = frame.submitted.elapsed();
+            self.recorder.shown(shown);
+            let depth = self.stage.depth();
+            (self.events)(RenderEvent::FrameDone {
+                frame: frame.frame,
+                queue_depth: u32::try_from(depth.payload_bytes).unwrap_or(u32::MAX - 1),
+                frames_queued: depth.frames,
+                decode_us: microseconds(frame.decode),
+                present_us: microseconds(shown),
+            });
+        }
+    }
+
+    fn present(&mut self) -> Result<Presented, CompositorError> {
+        self.compositor.present(&Presentation {
+            view: self.view,
+            damage: &self.damage,
+            repaint: &self.repaint,
+            layers: &self.layers.in_view(&self.view),
+        })
+    }
+
+    /// Replaces a compositor that failed. Pixels are lost with it: the peer is asked for them.
+    fn recover(&mut self, error: &CompositorError) {
+        (self.events)(RenderEvent::Notice(format!(
+            "the {} compositor failed and is replaced: {error}",
+            self.compositor.name()
+        )));
+        let replacement = self
+            .factory
+            .replacement(error, &mut self.compositor)
+            .and_then(|mut compositor| {
+                self.scene.rebuild(&mut *compositor)?;
+                Ok(compositor)
+            });
+        match replacement {
+            Ok(compositor) => {
+                self.compositor = compositor;
+                self.recorder
+                    .set_compositor(self.compositor.name(), self.compositor.adapter());
+                self.repaint = Damage::of(self.view.window().to_rect());
+                let whole = self.scene.output().to_rect();
+                if !whole.is_empty() {
+                    (self.events)(RenderEvent::RefreshNeeded(vec![whole]));
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn fail(&mut self, error: RenderError) {
+        if !self.has_failed {
+            self.has_failed = true;
+            (self.events)(RenderEvent::Failed(error));
+        }
+    }
+
+    fn peer_error(&self, error: crate::error::PeerError) {
+        self.recorder.peer_error();
+        (self.events)(RenderEvent::PeerError(error));
+    }
+}
+
+fn microseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
