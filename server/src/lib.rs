@@ -1,1 +1,4 @@
-//! Oriel.
+//! The accepting side of Oriel.
+
+pub mod demo;
+pub mod source;
