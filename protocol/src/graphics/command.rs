@@ -80,8 +80,9 @@ pub enum PayloadCodec {
         /// Width and height of the encoded bitmap.
         size: Size,
     },
-    /// Raw rows in a `TS_BITMAP_DATA_EX` (`[MS-RDPBCGR] 2.2.9.2.1.1`), top row first, tightly
-    /// packed, at a depth of 8, 15, 16, 24 or 32 bits a pixel.
+    /// Raw rows in a `TS_BITMAP_DATA_EX` (`[MS-RDPBCGR] 2.2.9.2.1.1`), tightly packed, at a depth of
+    /// 8, 15, 16, 24 or 32 bits a pixel. The specification is silent about their order; servers
+    /// (weston) and clients (FreeRDP) agree on bottom row first.
     SurfaceBits {
         /// 8 (through the palette), 15, 16, 24 or 32.
         bits_per_pixel: u8,
@@ -102,7 +103,7 @@ pub enum PayloadCodec {
     RemoteFx,
     /// `[MS-RDPEGFX] 2.2.4.2`, with its context.
     Progressive(CodecContextId),
-    /// `[MS-RDPNSC]`.
+    /// `[MS-RDPNSC]`. In surface commands, its only place, the decoded rows are bottom row first.
     NsCodec,
     /// A JPEG picture.
     Jpeg,

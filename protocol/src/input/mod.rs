@@ -8,32 +8,8 @@ mod slow_path;
 
 use oriel_codecs::geometry::Point;
 
+pub use crate::capabilities::InputFlags;
 use crate::wire::DecodeResult;
-
-bitflags::bitflags! {
-    /// What the other side does with input (`inputFlags`, `[MS-RDPBCGR] 2.2.7.1.6`).
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct InputFlags: u16 {
-        /// Keys by scan code.
-        const SCAN_CODES = 0x0001;
-        /// The two extra mouse buttons.
-        const EXTRA_BUTTONS = 0x0004;
-        /// Fast-path input, as servers of RDP 5.0 and 5.1 say it.
-        const FAST_PATH = 0x0008;
-        /// Characters.
-        const UNICODE = 0x0010;
-        /// Fast-path input, as all later servers say it.
-        const FAST_PATH_2 = 0x0020;
-        /// Relative movement of the mouse.
-        const RELATIVE_MOUSE = 0x0080;
-        /// The horizontal wheel.
-        const HORIZONTAL_WHEEL = 0x0100;
-        /// Time stamps for measuring quality of experience.
-        const QOE_TIMESTAMPS = 0x0200;
-        /// Bits without a name.
-        const _ = !0;
-    }
-}
 
 /// A mouse button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -180,7 +156,7 @@ impl InputWriter {
     /// True where the server takes fast-path input; else [`InputWriter::write_slow_path`] is the way.
     pub fn is_fast_path(&self) -> bool {
         self.server
-            .intersects(InputFlags::FAST_PATH | InputFlags::FAST_PATH_2)
+            .intersects(InputFlags::FASTPATH | InputFlags::FASTPATH2)
     }
 
     /// Appends whole fast-path input PDUs (`[MS-RDPBCGR] 2.2.8.1.2`), ready for the stream; as many

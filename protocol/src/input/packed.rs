@@ -85,7 +85,7 @@ pub(super) fn pack(events: &[InputEvent], server: InputFlags) -> Vec<PackedEvent
                         } else {
                             EXTRA_BUTTON_2
                         };
-                        if server.contains(InputFlags::EXTRA_BUTTONS) {
+                        if server.contains(InputFlags::MOUSE_EXTENDED) {
                             let (x, y) = clamp(position);
                             let flags = down | extra;
                             out.push(PackedEvent::ExtendedMouse { flags, x, y });
@@ -102,7 +102,7 @@ pub(super) fn pack(events: &[InputEvent], server: InputFlags) -> Vec<PackedEvent
                 }
             }
             InputEvent::RelativeMouseMove { dx, dy } => {
-                if server.contains(InputFlags::RELATIVE_MOUSE) {
+                if server.contains(InputFlags::MOUSE_RELATIVE) {
                     let flags = MOVE;
                     out.push(PackedEvent::RelativeMouse { flags, dx, dy });
                 }

@@ -145,7 +145,7 @@ fn what_the_server_cannot_take_is_not_sent_and_keys_always_are() {
         InputEvent::RelativeMouseMove { dx: 1, dy: 1 },
         key(0x1e, ScanCodePrefix::None, true),
     ];
-    let writer = InputWriter::new(InputFlags::SCAN_CODES | InputFlags::FAST_PATH_2);
+    let writer = InputWriter::new(InputFlags::SCANCODES | InputFlags::FASTPATH2);
     let mut out = Vec::new();
     writer.write_fast_path(&events, Some(5), &mut out);
     assert_eq!(out, [0x04, 4, 0x00, 0x1e]);

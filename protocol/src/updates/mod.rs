@@ -1,0 +1,35 @@
+//! Drawing without the graphics pipeline: fast-path and slow-path updates, surface commands and
+//! mouse pointers (`[MS-RDPBCGR] 2.2.9`).
+//!
+//! [`UpdateReader`] turns what a server sends into [`GraphicsCommand`]s on
+//! [`SurfaceId::PRIMARY`](crate::graphics::SurfaceId::PRIMARY) and [`PointerUpdate`]s.
+//! [`UpdateWriter`] is the way back.
+//!
+//! Drawing orders (`[MS-RDPEGDI]`) and bulk compression are never offered here: the former are
+//! counted and passed over, the latter is the peer's error.
+
+mod bitmap;
+mod fast_path;
+mod pointer;
+mod reader;
+mod surface_commands;
+mod writer;
+
+pub use fast_path::MAX_FAST_PATH_UPDATE_BYTES;
+pub use reader::{UpdateReader, UpdateReaderConfig};
+pub use surface_commands::SurfaceCodecIds;
+pub use writer::{OutputPdu, UpdateWriter, UpdateWriterConfig};
+
+use crate::graphics::{GraphicsCommand, PointerUpdate};
+
+/// What an update says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateEvent {
+    /// Drawing on the desktop's surface.
+    Graphics(GraphicsCommand),
+    /// The mouse pointer changed.
+    Pointer(PointerUpdate),
+}
+
+#[cfg(test)]
+mod tests;
