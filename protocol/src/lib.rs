@@ -12,6 +12,7 @@ pub mod gcc;
 pub mod graphics;
 pub mod heartbeat;
 pub mod input;
+pub mod licensing;
 pub mod mcs;
 pub mod multitransport;
 pub mod redirection;

@@ -1,0 +1,358 @@
+//! What a [`ClientConfig`] becomes on the wire.
+
+use oriel_codecs::geometry::{Point, Rect, Size};
+
+use super::{
+    ClientConfig, ConnectionType, MonitorLayout, SecurityOffer, StaticChannelRequest, TimeZone,
+};
+use crate::{
+    capabilities::{
+        Bitmap, BitmapCache, BitmapCodecs, BitmapDrawingFlags, Brush, CapabilitySet, ColorCache,
+        Control, DesktopComposition, Font, FrameAcknowledge, General, GeneralFlags, GlyphCache,
+        Input, InputFlags, LargePointer, LargePointerFlags, MultifragmentUpdate, OffscreenCache,
+        Order, Pointer, Share, Sound, SurfaceCommandFlags, SurfaceCommands, VirtualChannel,
+        WindowActivation,
+    },
+    channels::{CHUNK_LENGTH, DYNAMIC_CHANNELS_NAME},
+    client_info::{ClientInfo, ExtendedInfo, InfoFlags, TimeZoneInfo},
+    gcc::{
+        ChannelDefinition, ChannelOptions, ClientBlocks, ClientCluster, ClientCore, ClientMonitors,
+        ClientMonitorsEx, ClientNetwork, ClientSecurity, ClusterFlags, ColorDepths,
+        EarlyCapabilities, MonitorAttributes, MonitorDefinition, MultitransportFlags,
+    },
+    x224::{
+        ConnectionRequest, NegotiationRequest, NegotiationRequestFlags, NegotiationResponseFlags,
+        Routing, SecurityProtocols,
+    },
+};
+
+/// RDP 10.12, the newest version that the specification names.
+const PROTOCOL_VERSION: u32 = 0x0008_0011;
+
+/// Build number of the client that this one is to be treated like: the first with version 10.7 of
+/// the graphics pipeline.
+const CLIENT_BUILD: u32 = 18363;
+
+/// Cookies are cut to this many characters, as Windows clients do: load balancers compare them.
+const COOKIE_CHARACTERS: usize = 9;
+
+/// Slots of the pointer cache.
+const POINTER_CACHE_SLOTS: u16 = 128;
+
+/// Static channels that a caller may ask for, beside `drdynvc`.
+const MAX_STATIC_CHANNELS: usize = ClientNetwork::MAX_CHANNELS - 1;
+
+/// Most bytes of a fast-path update in fragments: one raw picture of a 4096 by 4096 desktop.
+pub(super) const MAX_UPDATE_BYTES: u32 = 4 * 4096 * 4096;
+
+/// Frames that a server without the graphics pipeline may send ahead of acknowledgements.
+const MAX_UNACKNOWLEDGED_FRAMES: u32 = 2;
+
+pub(super) fn requested_protocols(offer: SecurityOffer) -> SecurityProtocols {
+    let nla = SecurityProtocols::TLS | SecurityProtocols::HYBRID | SecurityProtocols::HYBRID_EX;
+    match offer {
+        SecurityOffer::Auto => nla,
+        // TLS is a subset of CredSSP and should be named with it: a server that picks it all the
+        // same is turned down when it answers.
+        SecurityOffer::Nla => nla - SecurityProtocols::TLS,
+        SecurityOffer::Tls => SecurityProtocols::TLS,
+    }
+}
+
+pub(super) fn connection_request(config: &ClientConfig) -> ConnectionRequest {
+    let routing = match (&config.routing_token, &config.cookie) {
+        (Some(token), _) => Some(Routing::Token(token.clone())),
+        (None, Some(cookie)) => Some(Routing::Cookie(
+            cookie
+                .chars()
+                .filter(|character| !character.is_control())
+                .take(COOKIE_CHARACTERS)
+                .collect(),
+        )),
+        (None, None) => None,
+    };
+    ConnectionRequest {
+        routing,
+        negotiation: Some(NegotiationRequest {
+            flags: NegotiationRequestFlags::empty(),
+            protocols: requested_protocols(config.security),
+        }),
+        correlation_id: None,
+    }
+}
+
+/// The static channels that are asked for, in order; `drdynvc` comes last.
+pub(super) fn channel_definitions(requests: &[StaticChannelRequest]) -> Vec<ChannelDefinition> {
+    let asked = requests
+        .iter()
+        .filter(|request| request.name != DYNAMIC_CHANNELS_NAME)
+        .take(MAX_STATIC_CHANNELS)
+        .map(|request| ChannelDefinition {
+            name: request.name.chars().take(7).collect(),
+            options: ChannelOptions::from_bits_retain(request.options)
+                | ChannelOptions::INITIALIZED,
+        });
+    let dynamic = ChannelDefinition {
+        name: DYNAMIC_CHANNELS_NAME.to_owned(),
+        options: ChannelOptions::INITIALIZED | ChannelOptions::ENCRYPT_RDP,
+    };
+    asked.chain([dynamic]).collect()
+}
+
+/// Size of the desktop, within what the protocol can say (`[MS-RDPBCGR] 3.3.5.3.3`).
+fn desktop_size(config: &ClientConfig) -> Size {
+    let size = config.desktop_size();
+    Size::new(size.width.clamp(200, 8192), size.height.clamp(200, 8192))
+}
+
+fn connection_type(kind: ConnectionType) -> u8 {
+    match kind {
+        ConnectionType::Modem => 1,
+        ConnectionType::BroadbandLow => 2,
+        ConnectionType::Satellite => 3,
+        ConnectionType::BroadbandHigh => 4,
+        ConnectionType::Wan => 5,
+        ConnectionType::Lan => 6,
+        ConnectionType::Autodetect => 7,
+    }
+}
+
+fn client_core(config: &ClientConfig, selected: SecurityProtocols) -> ClientCore {
+    let mut early = EarlyCapabilities::ERROR_INFO
+        | EarlyCapabilities::WANT_32BPP
+        | EarlyCapabilities::STATUS_INFO
+        | EarlyCapabilities::STRONG_ASYMMETRIC_KEYS
+        | EarlyCapabilities::RELATIVE_MOUSE_INPUT
+        | EarlyCapabilities::VALID_CONNECTION_TYPE
+        | EarlyCapabilities::MONITOR_LAYOUT
+        | EarlyCapabilities::NETWORK_AUTODETECT
+        | EarlyCapabilities::HEARTBEAT
+        | EarlyCapabilities::SKIP_CHANNEL_JOIN;
+    early.set(
+        EarlyCapabilities::GRAPHICS_PIPELINE,
+        config.graphics.pipeline,
+    );
+    let primary = primary_monitor(config);
+    ClientCore {
+        version: PROTOCOL_VERSION,
+        desktop: desktop_size(config),
+        keyboard_layout: config.keyboard_layout,
+        client_build: CLIENT_BUILD,
+        client_name: config.client_name.clone(),
+        keyboard_function_keys: config.keyboard_function_keys,
+        post_beta2_color_depth: Some(0xca01),
+        client_product_id: Some(1),
+        serial_number: Some(0),
+        high_color_depth: Some(24),
+        supported_color_depths: Some(
+            ColorDepths::BPP_32 | ColorDepths::BPP_24 | ColorDepths::BPP_16 | ColorDepths::BPP_15,
+        ),
+        early_capabilities: Some(early),
+        dig_product_id: Some(String::new()),
+        connection_type: Some(connection_type(config.connection_type)),
+        selected_protocol: Some(selected),
+        physical_size_mm: Some((
+            primary.map_or(0, |monitor| monitor.physical_width_mm),
+            primary.map_or(0, |monitor| monitor.physical_height_mm),
+        )),
+        orientation_degrees: Some(
+            primary.map_or(0, |monitor| (monitor.orientation_degrees % 360) as u16),
+        ),
+        scale_percent: Some(primary.map_or((100, 100), |monitor| {
+            (monitor.desktop_scale_percent, monitor.device_scale_percent)
+        })),
+        ..ClientCore::default()
+    }
+}
+
+fn primary_monitor(config: &ClientConfig) -> Option<&MonitorLayout> {
+    let monitors = &config.monitors;
+    monitors
+        .iter()
+        .find(|monitor| monitor.is_primary)
+        .or(monitors.first())
+}
+
+/// The client's settings. Extended blocks only go to servers that said they know them.
+pub(super) fn client_blocks(
+    config: &ClientConfig,
+    selected: SecurityProtocols,
+    server: NegotiationResponseFlags,
+) -> ClientBlocks {
+    let is_extended = server.contains(NegotiationResponseFlags::EXTENDED_CLIENT_DATA_SUPPORTED);
+    let has_layout = is_extended && config.monitors.len() > 1;
+    // The wire's origin is the primary monitor's corner.
+    let origin = primary_monitor(config).map_or(Point::default(), |monitor| monitor.rect.origin());
+    let monitors = config.monitors.iter().take(16);
+    ClientBlocks {
+        core: client_core(config, selected),
+        cluster: Some(ClientCluster {
+            flags: ClusterFlags::REDIRECTION_SUPPORTED | ClusterFlags::REDIRECTION_VERSION_5,
+            redirected_session_id: 0,
+        }),
+        security: Some(ClientSecurity::default()),
+        network: Some(ClientNetwork {
+            channels: channel_definitions(&config.static_channels),
+        }),
+        monitors: has_layout.then(|| ClientMonitors {
+            monitors: monitors
+                .clone()
+                .map(|monitor| MonitorDefinition {
+                    rect: monitor
+                        .rect
+                        .translate(origin.x.saturating_neg(), origin.y.saturating_neg()),
+                    flags: if monitor.is_primary {
+                        MonitorDefinition::PRIMARY
+                    } else {
+                        0
+                    },
+                })
+                .collect(),
+        }),
+        monitors_ex: has_layout.then(|| ClientMonitorsEx {
+            attributes: monitors
+                .map(|monitor| MonitorAttributes {
+                    physical_width_mm: monitor.physical_width_mm,
+                    physical_height_mm: monitor.physical_height_mm,
+                    orientation_degrees: monitor.orientation_degrees,
+                    desktop_scale_percent: monitor.desktop_scale_percent,
+                    device_scale_percent: monitor.device_scale_percent,
+                })
+                .collect(),
+        }),
+        message_channel: is_extended,
+        // No transport but TCP: a server that reads this makes no offer.
+        multitransport: is_extended.then_some(MultitransportFlags::empty()),
+        unknown: Vec::new(),
+    }
+}
+
+pub(super) fn client_info(config: &ClientConfig) -> ClientInfo {
+    let mut flags = InfoFlags::MOUSE
+        | InfoFlags::MOUSE_HAS_WHEEL
+        | InfoFlags::UNICODE
+        | InfoFlags::DISABLE_CTRL_ALT_DEL
+        | InfoFlags::ENABLE_WINDOWS_KEY
+        | InfoFlags::MAXIMIZE_SHELL
+        | InfoFlags::LOGON_NOTIFY
+        | InfoFlags::LOGON_ERRORS;
+    flags.set(InfoFlags::AUTOLOGON, config.autologon);
+    let has_sound = config
+        .static_channels
+        .iter()
+        .any(|channel| channel.name == "rdpsnd");
+    flags.set(InfoFlags::NO_AUDIO_PLAYBACK, !has_sound);
+    ClientInfo {
+        code_page: config.keyboard_layout,
+        flags,
+        // Bulk compression is not read, hence not offered.
+        compression: None,
+        domain: config.credentials.domain.clone(),
+        user: config.credentials.user.clone(),
+        password: config.credentials.password.clone(),
+        alternate_shell: String::new(),
+        working_dir: String::new(),
+        extended: Some(ExtendedInfo {
+            time_zone: Some(time_zone(&config.time_zone)),
+            session_id: Some(0),
+            performance: Some(config.performance),
+            auto_reconnect: Some(None),
+            ..ExtendedInfo::default()
+        }),
+    }
+}
+
+fn time_zone(zone: &TimeZone) -> TimeZoneInfo {
+    TimeZoneInfo {
+        bias_minutes: zone.bias_minutes,
+        standard_name: zone.standard_name.clone(),
+        daylight_name: zone.daylight_name.clone(),
+        ..TimeZoneInfo::default()
+    }
+}
+
+/// What this client can do, for a desktop of the size that the server gave.
+pub(super) fn capability_sets(config: &ClientConfig, desktop: Size) -> Vec<CapabilitySet> {
+    vec![
+        CapabilitySet::General(General {
+            os_major: 4, // OSMAJORTYPE_UNIX
+            os_minor: 7, // OSMINORTYPE_NATIVE_XSERVER
+            protocol_version: General::PROTOCOL_VERSION,
+            flags: GeneralFlags::FASTPATH_OUTPUT
+                | GeneralFlags::LONG_CREDENTIALS
+                | GeneralFlags::AUTO_RECONNECT
+                | GeneralFlags::NO_BITMAP_COMPRESSION_HEADER,
+            refresh_rect: true,
+            suppress_output: true,
+        }),
+        CapabilitySet::Bitmap(Bitmap {
+            bits_per_pixel: 32,
+            desktop_width: desktop.width.min(0xffff) as u16,
+            desktop_height: desktop.height.min(0xffff) as u16,
+            desktop_resize: true,
+            compression: true,
+            drawing_flags: BitmapDrawingFlags::DYNAMIC_COLOR_FIDELITY
+                | BitmapDrawingFlags::COLOR_SUBSAMPLING
+                | BitmapDrawingFlags::SKIP_ALPHA,
+            multiple_rectangles: true,
+        }),
+        // No drawing orders, hence no caches for them.
+        CapabilitySet::Order(Order::none()),
+        CapabilitySet::BitmapCache(BitmapCache::default()),
+        CapabilitySet::Pointer(Pointer {
+            color: true,
+            color_cache_slots: POINTER_CACHE_SLOTS,
+            cache_slots: Some(POINTER_CACHE_SLOTS),
+        }),
+        CapabilitySet::Input(Input {
+            flags: InputFlags::SCANCODES
+                | InputFlags::MOUSE_EXTENDED
+                | InputFlags::FASTPATH
+                | InputFlags::UNICODE
+                | InputFlags::FASTPATH2
+                | InputFlags::MOUSE_RELATIVE
+                | InputFlags::HORIZONTAL_WHEEL,
+            keyboard_layout: config.keyboard_layout,
+            keyboard_type: 4,
+            keyboard_subtype: 0,
+            function_keys: config.keyboard_function_keys,
+            ime_file_name: String::new(),
+        }),
+        CapabilitySet::Brush(Brush::default()),
+        CapabilitySet::GlyphCache(GlyphCache::default()),
+        CapabilitySet::OffscreenCache(OffscreenCache::default()),
+        CapabilitySet::VirtualChannel(VirtualChannel {
+            flags: 0, // no compression
+            chunk_bytes: Some(CHUNK_LENGTH as u32),
+        }),
+        CapabilitySet::Sound(Sound { flags: 1 }), // SOUND_FLAG_BEEPS
+        CapabilitySet::Share(Share::default()),
+        CapabilitySet::ColorCache(ColorCache { tables: 6 }),
+        CapabilitySet::Control(Control::default()),
+        CapabilitySet::WindowActivation(WindowActivation::default()),
+        CapabilitySet::Font(Font::default()),
+        CapabilitySet::DesktopComposition(DesktopComposition::default()),
+        CapabilitySet::MultifragmentUpdate(MultifragmentUpdate {
+            max_request_bytes: MAX_UPDATE_BYTES,
+        }),
+        CapabilitySet::LargePointer(LargePointer {
+            flags: LargePointerFlags::UP_TO_96 | LargePointerFlags::UP_TO_384,
+        }),
+        CapabilitySet::SurfaceCommands(SurfaceCommands {
+            flags: SurfaceCommandFlags::SET_SURFACE_BITS
+                | SurfaceCommandFlags::FRAME_MARKER
+                | SurfaceCommandFlags::STREAM_SURFACE_BITS,
+        }),
+        // Nothing but uncompressed surface bits can be decoded, and those need no entry.
+        CapabilitySet::BitmapCodecs(BitmapCodecs::default()),
+        CapabilitySet::FrameAcknowledge(FrameAcknowledge {
+            max_unacknowledged_frames: MAX_UNACKNOWLEDGED_FRAMES,
+        }),
+    ]
+}
+
+/// The rectangles of `monitors` as one, moved so that its corner is the origin: coordinates of
+/// PDUs that know no negative ones.
+pub(super) fn to_desktop(rect: &Rect, desktop: Size) -> Rect {
+    rect.intersect(&desktop.to_rect())
+}

@@ -1,0 +1,102 @@
+//! The static channels that were joined, by name and by number.
+
+use std::borrow::Cow;
+
+use super::outbox::Outbox;
+use crate::{
+    channels::{
+        CHUNK_LENGTH, ChannelFlags, ChannelReassembler, DYNAMIC_CHANNELS_NAME, write_chunks,
+    },
+    mcs::ChannelId,
+    wire::{DecodeResult, WriteWire},
+};
+
+/// Most bytes of a message on a static channel.
+const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Most bytes of a chunk that a server may ask for (`[MS-RDPBCGR] 2.2.7.1.10`).
+const MAX_CHUNK_LENGTH: u32 = 16256;
+
+#[derive(Debug)]
+pub(super) struct StaticChannel {
+    pub(super) name: String,
+    pub(super) id: ChannelId,
+    reassembler: ChannelReassembler,
+}
+
+/// All static channels of a connection.
+#[derive(Debug)]
+pub(super) struct StaticChannels {
+    channels: Vec<StaticChannel>,
+    chunk_length: usize,
+}
+
+impl StaticChannels {
+    pub(super) fn new() -> Self {
+        Self {
+            channels: Vec::new(),
+            chunk_length: CHUNK_LENGTH,
+        }
+    }
+
+    pub(super) fn add(&mut self, name: String, id: ChannelId) {
+        self.channels.push(StaticChannel {
+            name,
+            id,
+            reassembler: ChannelReassembler::new(MESSAGE_LIMIT),
+        });
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ChannelId> {
+        self.channels.iter().map(|channel| channel.id)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.iter().map(|channel| channel.name.as_str())
+    }
+
+    pub(super) fn has(&self, id: ChannelId) -> bool {
+        self.channels.iter().any(|channel| channel.id == id)
+    }
+
+    /// Takes the chunk size that the server wants; what the specification does not allow is
+    /// ignored.
+    pub(super) fn set_chunk_length(&mut self, bytes: u32) {
+        if (CHUNK_LENGTH as u32..=MAX_CHUNK_LENGTH).contains(&bytes) {
+            self.chunk_length = bytes as usize;
+        }
+    }
+
+    /// Takes a chunk and yields the channel's name and the message that the chunk completes.
+    pub(super) fn handle_chunk<'a>(
+        &mut self,
+        id: ChannelId,
+        chunk: &'a [u8],
+        outbox: &mut Outbox,
+    ) -> DecodeResult<Option<(&str, Cow<'a, [u8]>)>> {
+        let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
+            return Ok(None);
+        };
+        outbox.statistics.count_received(&channel.name, chunk.len());
+        let message = channel.reassembler.handle_chunk(chunk)?;
+        Ok(message.map(|message| (channel.name.as_str(), message)))
+    }
+
+    /// Sends a message; false where there is no such channel or the server wants silence on it.
+    pub(super) fn send(&self, name: &str, message: &[u8], outbox: &mut Outbox) -> bool {
+        let Some(channel) = self.channels.iter().find(|channel| channel.name == name) else {
+            return false;
+        };
+        if channel.reassembler.is_suspended() {
+            return false;
+        }
+        write_chunks(message, self.chunk_length, ChannelFlags::empty(), |chunk| {
+            outbox.send_on(channel.id, &channel.name, |out| out.put(chunk));
+        });
+        true
+    }
+
+    pub(super) fn send_dynamic(&self, message: &[u8], outbox: &mut Outbox) -> bool {
+        self.send(DYNAMIC_CHANNELS_NAME, message, outbox)
+    }
+}
