@@ -82,6 +82,15 @@ impl Picture {
         ]
     }
 
+    /// A view of the whole picture to read from.
+    pub fn view(&self) -> PictureRef<'_> {
+        PictureRef {
+            size: self.size,
+            stride_bytes: self.stride_bytes(),
+            data: &self.data,
+        }
+    }
+
     /// A view of the whole picture to write into.
     pub fn as_mut(&mut self) -> PictureMut<'_> {
         let stride_bytes = self.stride_bytes();
@@ -90,6 +99,91 @@ impl Picture {
             stride_bytes,
             data: &mut self.data,
         }
+    }
+}
+
+/// Which row of a picture comes first in its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowOrder {
+    /// The top one: the graphics pipeline, surface bits.
+    TopDown,
+    /// The bottom one: bitmap updates, most pointers.
+    BottomUp,
+}
+
+impl RowOrder {
+    /// Where on the picture, counted from the top, the row stored at `index` belongs; and the
+    /// other way round.
+    pub const fn flip(self, index: u32, height: u32) -> u32 {
+        match self {
+            RowOrder::TopDown => index,
+            RowOrder::BottomUp => height - 1 - index,
+        }
+    }
+}
+
+/// Bytes from the first pixel of a view to the end of its last row; `None` where rows overlap or
+/// the number does not fit.
+fn view_bytes(size: Size, stride_bytes: usize) -> Option<usize> {
+    let row_bytes = (size.width as usize).checked_mul(BYTES_PER_PIXEL)?;
+    if row_bytes > stride_bytes && size.height > 1 {
+        return None;
+    }
+    match size.height {
+        0 => Some(0),
+        height => (height as usize - 1)
+            .checked_mul(stride_bytes)?
+            .checked_add(row_bytes),
+    }
+}
+
+/// A borrowed rectangle of BGRA pixels to encode, with the stride of the memory it lies in.
+#[derive(Clone, Copy, Debug)]
+pub struct PictureRef<'a> {
+    size: Size,
+    stride_bytes: usize,
+    data: &'a [u8],
+}
+
+impl<'a> PictureRef<'a> {
+    /// A view of `size` pixels over `data`, whose rows start `stride_bytes` apart; `None` where
+    /// `data` is too short or rows would overlap.
+    pub fn new(data: &'a [u8], size: Size, stride_bytes: usize) -> Option<Self> {
+        (data.len() >= view_bytes(size, stride_bytes)?).then_some(Self {
+            size,
+            stride_bytes,
+            data,
+        })
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Bytes from one row to the next.
+    pub fn stride_bytes(&self) -> usize {
+        self.stride_bytes
+    }
+
+    /// Row `y`, `size().width * 4` bytes.
+    ///
+    /// # Panics
+    /// If `y` is not below the height.
+    pub fn row(&self, y: u32) -> &'a [u8] {
+        assert!(y < self.size.height, "row {y} of {}", self.size.height);
+        let start = y as usize * self.stride_bytes;
+        &self.data[start..start + self.size.width as usize * BYTES_PER_PIXEL]
+    }
+
+    /// The part of this view inside `rect` (relative to the view); `None` where `rect` does not
+    /// lie inside or is empty.
+    pub fn sub(&self, rect: &Rect) -> Option<PictureRef<'a>> {
+        if rect.is_empty() || !self.size.to_rect().contains_rect(rect) {
+            return None;
+        }
+        let start = rect.top as usize * self.stride_bytes + rect.left as usize * BYTES_PER_PIXEL;
+        PictureRef::new(&self.data[start..], rect.size(), self.stride_bytes)
     }
 }
 
@@ -108,17 +202,7 @@ impl<'a> PictureMut<'a> {
     /// A view of `size` pixels over `data`, whose rows start `stride_bytes` apart; `None` where
     /// `data` is too short or rows would overlap.
     pub fn new(data: &'a mut [u8], size: Size, stride_bytes: usize) -> Option<Self> {
-        let row_bytes = (size.width as usize).checked_mul(BYTES_PER_PIXEL)?;
-        if row_bytes > stride_bytes && size.height > 1 {
-            return None;
-        }
-        let needed = match size.height {
-            0 => 0,
-            height => (height as usize - 1)
-                .checked_mul(stride_bytes)?
-                .checked_add(row_bytes)?,
-        };
-        (data.len() >= needed).then_some(Self {
+        (data.len() >= view_bytes(size, stride_bytes)?).then_some(Self {
             size,
             stride_bytes,
             data,
@@ -158,5 +242,33 @@ impl<'a> PictureMut<'a> {
         }
         let start = rect.top as usize * self.stride_bytes + rect.left as usize * BYTES_PER_PIXEL;
         PictureMut::new(&mut self.data[start..], rect.size(), self.stride_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_needs_no_bytes_after_its_last_row() {
+        let data = [0; 4 * 10 + 8];
+        assert!(PictureRef::new(&data, Size::new(2, 5), 10).is_some());
+        assert!(PictureRef::new(&data[1..], Size::new(2, 5), 10).is_none());
+        assert!(PictureRef::new(&data, Size::new(3, 2), 8).is_none());
+        assert!(PictureRef::new(&[], Size::new(9, 0), 0).is_some());
+        assert!(PictureRef::new(&data, Size::new(u32::MAX, u32::MAX), usize::MAX).is_none());
+    }
+
+    #[test]
+    fn a_part_of_a_view_keeps_the_stride() {
+        let mut picture = Picture::new(Size::new(4, 4));
+        let mut view = picture.as_mut();
+        let mut part = view.sub(&Rect::new(1, 2, 3, 4)).unwrap();
+        part.row_mut(1).fill(9);
+        assert!(view.sub(&Rect::new(1, 2, 5, 4)).is_none());
+        assert_eq!(picture.pixel(Point::new(1, 3)), [9; 4]);
+        assert_eq!(picture.pixel(Point::new(3, 3)), [0, 0, 0, 255]);
+        let part = picture.view().sub(&Rect::new(1, 2, 3, 4)).unwrap();
+        assert_eq!(part.row(1), [9; 8]);
     }
 }

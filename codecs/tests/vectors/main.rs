@@ -1,6 +1,8 @@
 //! The codecs against vectors that others wrote: `../shared/vectors` beside the repository, or
 //! under the folder that `ORIEL_SHARED` names. Where they are absent the tests say so and pass.
 
+mod interleaved;
+mod planar;
 mod zgfx;
 
 use std::path::PathBuf;
