@@ -24,6 +24,7 @@ use crate::{
     graphics::FrameReport,
     input::InputEvent,
     mcs::{ChannelId, DisconnectReason as McsReason, DomainPdu},
+    updates::UpdateReader,
     wire::{DecodeError, Pdu},
     x224::{NegotiationResponseFlags, SecurityProtocols, Tpdu},
 };
@@ -101,6 +102,7 @@ pub struct ClientConnection {
     pub(super) message_channel: Option<ChannelId>,
     pub(super) static_channels: StaticChannels,
     pub(super) dynamic: Dynamic,
+    pub(super) updates: UpdateReader,
     pub(super) drawing: Drawing,
     pub(super) meter: BandwidthMeter,
     /// The share of the running session.
@@ -133,6 +135,7 @@ impl ClientConnection {
             message_channel: None,
             static_channels: StaticChannels::new(),
             dynamic: Dynamic::new(config.graphics),
+            updates: UpdateReader::new(settings::update_promises()),
             drawing: Drawing::default(),
             meter: BandwidthMeter::default(),
             share: None,
@@ -405,7 +408,7 @@ impl ClientConnection {
             self.meter.count(frame.wire_bytes());
             match frame {
                 Frame::Tpkt(payload) => self.handle_tpkt(now, &payload)?,
-                Frame::FastPath(pdu) => self.handle_fast_path(now, pdu)?,
+                Frame::FastPath(pdu) => self.handle_fast_path(now, &pdu)?,
             }
             self.note_heartbeat(now);
         }

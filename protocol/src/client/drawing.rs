@@ -45,41 +45,56 @@ impl Drawing {
         self.output == Output::Pipeline
     }
 
-    /// A share with this desktop begins.
-    pub(super) fn begin_share(&mut self, desktop: Size) {
-        self.desktop = desktop;
+    /// Size of the desktop.
+    pub(super) fn desktop(&self) -> Size {
+        self.desktop
     }
 
-    /// The session runs, for the first time or again.
-    pub(super) fn activate(&mut self, events: &mut VecDeque<ClientEvent>) {
+    /// The session runs, for the first time or again, on a desktop of this size; `commands` show
+    /// the surface for bitmaps.
+    pub(super) fn activate(
+        &mut self,
+        desktop: Size,
+        commands: impl IntoIterator<Item = GraphicsCommand>,
+        events: &mut VecDeque<ClientEvent>,
+    ) {
         if self.output == Output::Pipeline && self.is_pipeline_open {
             // The pipeline resets itself where the desktop's size has changed.
             return;
         }
+        self.desktop = desktop;
         self.surfaces.clear();
-        events.push_back(ClientEvent::Graphics(GraphicsCommand::ResetGraphics {
-            size: self.desktop,
-            monitors: Vec::new(),
-        }));
-        self.show_primary(events, |_| {});
+        self.output = Output::Primary;
+        events.extend(commands.into_iter().map(ClientEvent::Graphics));
     }
 
-    fn show_primary(
-        &mut self,
-        events: &mut VecDeque<ClientEvent>,
-        fill: impl FnOnce(&mut VecDeque<ClientEvent>),
-    ) {
+    /// Makes the surface for bitmaps out of what the pipeline showed last.
+    fn take_over(&mut self, events: &mut VecDeque<ClientEvent>) {
+        let surfaces = std::mem::take(&mut self.surfaces);
         self.output = Output::Primary;
-        events.push_back(ClientEvent::Graphics(GraphicsCommand::CreateSurface {
+        let mut emit = |command| events.push_back(ClientEvent::Graphics(command));
+        emit(GraphicsCommand::CreateSurface {
             surface: SurfaceId::PRIMARY,
             size: self.desktop,
             format: SurfaceFormat::Xrgb,
-        }));
-        fill(events);
-        events.push_back(ClientEvent::Graphics(GraphicsCommand::MapSurfaceToOutput {
+        });
+        for (&source, surface) in &surfaces {
+            if let Some(origin) = surface.shown_at {
+                emit(GraphicsCommand::SurfaceToSurface {
+                    source,
+                    destination: SurfaceId::PRIMARY,
+                    rect: surface.size.to_rect(),
+                    points: vec![origin],
+                });
+            }
+        }
+        emit(GraphicsCommand::MapSurfaceToOutput {
             surface: SurfaceId::PRIMARY,
             origin: Point::default(),
-        }));
+        });
+        for surface in surfaces.into_keys() {
+            emit(GraphicsCommand::DeleteSurface { surface });
+        }
     }
 
     pub(super) fn open_pipeline(&mut self) {
@@ -136,27 +151,7 @@ impl Drawing {
             Output::Pipeline if self.is_pipeline_open => return false,
             Output::Pipeline => {
                 is_change = true;
-                let surfaces = std::mem::take(&mut self.surfaces);
-                self.show_primary(events, |events| {
-                    for (&source, surface) in &surfaces {
-                        let Some(origin) = surface.shown_at else {
-                            continue;
-                        };
-                        events.push_back(ClientEvent::Graphics(
-                            GraphicsCommand::SurfaceToSurface {
-                                source,
-                                destination: SurfaceId::PRIMARY,
-                                rect: surface.size.to_rect(),
-                                points: vec![origin],
-                            },
-                        ));
-                    }
-                });
-                for surface in surfaces.into_keys() {
-                    events.push_back(ClientEvent::Graphics(GraphicsCommand::DeleteSurface {
-                        surface,
-                    }));
-                }
+                self.take_over(events);
             }
             Output::Primary => {}
         }
@@ -185,9 +180,12 @@ mod tests {
         let mut drawing = Drawing::default();
         let mut events = VecDeque::new();
         let desktop = Size::new(640, 480);
-        drawing.begin_share(desktop);
-        drawing.activate(&mut events);
-        assert_eq!(commands(&mut events).len(), 3, "reset, create, map");
+        let reset = GraphicsCommand::ResetGraphics {
+            size: desktop,
+            monitors: Vec::new(),
+        };
+        drawing.activate(desktop, [reset.clone()], &mut events);
+        assert_eq!(commands(&mut events), [reset]);
 
         drawing.open_pipeline();
         let surface = SurfaceId(1);
@@ -249,10 +247,9 @@ mod tests {
             size: Size::new(640, 480),
             monitors: Vec::new(),
         };
-        drawing.handle_pipeline(reset, &mut events);
+        drawing.handle_pipeline(reset.clone(), &mut events);
         events.clear();
-        drawing.begin_share(Size::new(800, 600));
-        drawing.activate(&mut events);
+        drawing.activate(Size::new(800, 600), [reset], &mut events);
         assert!(events.is_empty());
     }
 }

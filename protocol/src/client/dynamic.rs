@@ -7,10 +7,12 @@ use tracing::debug;
 use super::{ClientConnection, ClientEvent, GraphicsSupport, MonitorLayout, ProtocolError};
 use crate::{
     channels::dynamic::{DynamicChannelEvent, DynamicChannelId, DynamicChannelsClient, names},
+    display_control::{self, DisplayControlCapabilities, DisplayControlPdu},
     graphics::{
         FrameReport, GraphicsCommand,
         pipeline::{GraphicsPipelineClient, PipelineEvent},
     },
+    wire::{Cursor, Pdu},
 };
 
 /// Most names of dynamic channels that are kept of what a server opens.
@@ -22,6 +24,8 @@ pub(super) struct Dynamic {
     support: GraphicsSupport,
     channels: DynamicChannelsClient,
     pipeline: Option<(DynamicChannelId, GraphicsPipelineClient)>,
+    /// Display control, and what the server said on it.
+    display: Option<(DynamicChannelId, Option<DisplayControlCapabilities>)>,
 }
 
 impl Dynamic {
@@ -33,6 +37,7 @@ impl Dynamic {
                 graphics.into_iter().chain([names::DISPLAY_CONTROL]),
             ),
             pipeline: None,
+            display: None,
         }
     }
 
@@ -42,8 +47,22 @@ impl Dynamic {
             .is_some_and(|(_, pipeline)| pipeline.acknowledge_frame(report))
     }
 
-    pub(super) fn request_layout(&mut self, _layout: &[MonitorLayout]) -> bool {
-        false
+    /// Asks for other monitors. A lone monitor is fitted to what servers take.
+    pub(super) fn request_layout(&mut self, layout: &[MonitorLayout]) -> bool {
+        let Some((channel, Some(capabilities))) = &self.display else {
+            return false;
+        };
+        let mut monitors: Vec<_> = layout.iter().map(display_control::normalize).collect();
+        if let [only] = &mut monitors[..] {
+            only.is_primary = true;
+            only.rect = display_control::fit_size(only.rect.size()).to_rect();
+        }
+        if let Err(error) = display_control::check_layout(&monitors, capabilities) {
+            debug!(%error, "layout not sent");
+            return false;
+        }
+        let message = DisplayControlPdu::MonitorLayout(monitors).to_vec();
+        self.channels.send(*channel, &message)
     }
 }
 
@@ -74,6 +93,8 @@ impl ClientConnection {
                 if name == names::GRAPHICS {
                     let pipeline = GraphicsPipelineClient::new(now, self.dynamic.support);
                     self.dynamic.pipeline = Some((channel, pipeline));
+                } else if name == names::DISPLAY_CONTROL {
+                    self.dynamic.display = Some((channel, None));
                 }
                 self.note_dynamic_channel(name);
             }
@@ -90,6 +111,21 @@ impl ClientConnection {
                     // What came before the error stands.
                     self.drain_pipeline(now);
                     result.map_err(|error| self.decode_error(error))?;
+                } else if let Some((id, known)) = &mut self.dynamic.display
+                    && *id == channel
+                {
+                    let mut cursor = Cursor::new(&data, "display control");
+                    match DisplayControlPdu::decode(&mut cursor) {
+                        Ok(DisplayControlPdu::Capabilities(capabilities)) => {
+                            *known = Some(capabilities);
+                            self.events.push_back(ClientEvent::DisplayControlReady {
+                                max_monitors: capabilities.max_monitors,
+                                max_area_px: capabilities.max_area_px(),
+                            });
+                        }
+                        Ok(_) => debug!("display control PDU skipped"),
+                        Err(error) => return Err(self.decode_error(error)),
+                    }
                 }
             }
         }
@@ -104,6 +140,7 @@ impl ClientConnection {
     }
 
     fn handle_closed(&mut self, channel: DynamicChannelId) {
+        self.dynamic.display.take_if(|(id, _)| *id == channel);
         if let Some((_, pipeline)) = self.dynamic.pipeline.take_if(|(id, _)| *id == channel) {
             self.drawing.close_pipeline();
             if pipeline.confirmed().is_some() {

@@ -19,6 +19,7 @@ use crate::{
     share::{
         ConfirmActive, ControlAction, ControlPdu, DataPdu, DemandActive, FontPdu, SynchronizePdu,
     },
+    updates::UpdateEvent,
     wire::{Cursor, DecodeError, DecodeResult, Pdu},
     x224::{ConnectionConfirm, NegotiationFailure, NegotiationReply},
 };
@@ -315,7 +316,6 @@ impl ClientConnection {
             share.send(&pdu, self.io_channel, &mut self.outbox);
         }
         self.share = Some(share);
-        self.drawing.begin_share(desktop);
         Ok(())
     }
 
@@ -331,7 +331,13 @@ impl ClientConnection {
             desktop,
             is_reactivation,
         });
-        self.drawing.activate(&mut self.events);
+        let mut shown = Vec::new();
+        self.updates.begin_desktop(desktop, &mut shown);
+        let commands = shown.into_iter().filter_map(|event| match event {
+            UpdateEvent::Graphics(command) => Some(command),
+            UpdateEvent::Pointer(_) => None,
+        });
+        self.drawing.activate(desktop, commands, &mut self.events);
     }
 }
 

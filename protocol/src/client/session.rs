@@ -27,6 +27,7 @@ use crate::{
         ShareContext, ShareControlKind, ShareControlPdu, ShareDataPdu, SuppressOutputPdu,
         data_kind,
     },
+    updates::UpdateEvent,
     wire::{Cursor, DecodeResult, Pdu, WriteWire},
 };
 
@@ -410,27 +411,68 @@ impl ClientConnection {
     pub(super) fn handle_fast_path(
         &mut self,
         now: Instant,
-        pdu: Bytes,
+        pdu: &Bytes,
     ) -> Result<(), ProtocolError> {
-        let _ = (now, pdu);
-        Ok(())
+        if self.share.is_none() {
+            return Err(self.unexpected("a fast-path update"));
+        }
+        self.outbox
+            .statistics
+            .count_received(ConnectionStatistics::FAST_PATH, pdu.len());
+        let mut events = Vec::new();
+        let result = self.updates.handle_fast_path(pdu, &mut events);
+        self.handle_updates(now, events, result)
     }
+
     fn handle_slow_path_update(
         &mut self,
         now: Instant,
         kind: u8,
         payload: &Bytes,
     ) -> Result<(), ProtocolError> {
-        let _ = (now, kind, payload);
-        Ok(())
+        let mut events = Vec::new();
+        let result = self.updates.handle_slow_path(kind, payload, &mut events);
+        self.handle_updates(now, events, result)
     }
 
-    /// Counts frames, and takes drawing for the sign that the session runs: some servers draw
-    /// before they have sent the font map.
+    /// Passes on what updates brought; `result` is how reading them ended.
+    fn handle_updates(
+        &mut self,
+        now: Instant,
+        events: Vec<UpdateEvent>,
+        result: DecodeResult<()>,
+    ) -> Result<(), ProtocolError> {
+        // Between deactivation and reactivation the desktop has no valid size.
+        if self.phase != Phase::CapabilityExchange {
+            for event in events {
+                match event {
+                    UpdateEvent::Graphics(command) => {
+                        self.note_drawing(now, &command);
+                        if self.drawing.handle_bitmaps(command, &mut self.events) {
+                            self.refresh(&[self.drawing.desktop().to_rect()]);
+                        }
+                    }
+                    UpdateEvent::Pointer(update) => {
+                        self.activate_by_output(now);
+                        self.events.push_back(ClientEvent::Pointer(update));
+                    }
+                }
+            }
+        }
+        result.map_err(|error| self.decode_error(error))
+    }
+
+    /// Counts frames.
     pub(super) fn note_drawing(&mut self, now: Instant, command: &GraphicsCommand) {
         if matches!(command, GraphicsCommand::EndFrame { .. }) {
             self.outbox.statistics.frames_received += 1;
         }
+        self.activate_by_output(now);
+    }
+
+    /// Output is a sign that the session runs: some servers draw before they have sent the font
+    /// map.
+    fn activate_by_output(&mut self, now: Instant) {
         if self.phase == Phase::Finalization {
             self.activate(now);
         }

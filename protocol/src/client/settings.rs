@@ -20,6 +20,7 @@ use crate::{
         ClientMonitorsEx, ClientNetwork, ClientSecurity, ClusterFlags, ColorDepths,
         EarlyCapabilities, MonitorAttributes, MonitorDefinition, MultitransportFlags,
     },
+    updates::{SurfaceCodecIds, UpdateReaderConfig},
     x224::{
         ConnectionRequest, NegotiationRequest, NegotiationRequestFlags, NegotiationResponseFlags,
         Routing, SecurityProtocols,
@@ -43,7 +44,7 @@ const POINTER_CACHE_SLOTS: u16 = 128;
 const MAX_STATIC_CHANNELS: usize = ClientNetwork::MAX_CHANNELS - 1;
 
 /// Most bytes of a fast-path update in fragments: one raw picture of a 4096 by 4096 desktop.
-pub(super) const MAX_UPDATE_BYTES: u32 = 4 * 4096 * 4096;
+const MAX_UPDATE_BYTES: u32 = 4 * 4096 * 4096;
 
 /// Frames that a server without the graphics pipeline may send ahead of acknowledgements.
 const MAX_UNACKNOWLEDGED_FRAMES: u32 = 2;
@@ -351,8 +352,16 @@ pub(super) fn capability_sets(config: &ClientConfig, desktop: Size) -> Vec<Capab
     ]
 }
 
-/// The rectangles of `monitors` as one, moved so that its corner is the origin: coordinates of
-/// PDUs that know no negative ones.
+/// What [`capability_sets`] promises about updates.
+pub(super) fn update_promises() -> UpdateReaderConfig {
+    UpdateReaderConfig {
+        fragment_limit: MAX_UPDATE_BYTES as usize,
+        pointer_cache_slots: POINTER_CACHE_SLOTS,
+        codecs: SurfaceCodecIds::default(),
+    }
+}
+
+/// What lies on the desktop: PDUs with 16 bits a coordinate know no other place.
 pub(super) fn to_desktop(rect: &Rect, desktop: Size) -> Rect {
     rect.intersect(&desktop.to_rect())
 }

@@ -17,10 +17,13 @@ const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;
 /// Most bytes of a chunk that a server may ask for (`[MS-RDPBCGR] 2.2.7.1.10`).
 const MAX_CHUNK_LENGTH: u32 = 16256;
 
+/// A channel's name, and a whole message that came on it.
+pub(super) type Message<'c, 'm> = (&'c str, Cow<'m, [u8]>);
+
 #[derive(Debug)]
-pub(super) struct StaticChannel {
-    pub(super) name: String,
-    pub(super) id: ChannelId,
+struct StaticChannel {
+    name: String,
+    id: ChannelId,
     reassembler: ChannelReassembler,
 }
 
@@ -73,7 +76,7 @@ impl StaticChannels {
         id: ChannelId,
         chunk: &'a [u8],
         outbox: &mut Outbox,
-    ) -> DecodeResult<Option<(&str, Cow<'a, [u8]>)>> {
+    ) -> DecodeResult<Option<Message<'_, 'a>>> {
         let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
             return Ok(None);
         };
