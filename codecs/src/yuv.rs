@@ -14,11 +14,13 @@
 
 pub mod avc444;
 mod from_bgra;
+mod main_chroma;
 mod picture;
 mod plane;
 mod to_bgra;
 
 pub use from_bgra::{bgra_to_yuv420, bgra_to_yuv444};
+pub use main_chroma::{MainChroma, MainChromaDetector};
 pub use picture::{Yuv420Picture, Yuv444Picture};
 pub use plane::{Plane, Yuv420Planes, Yuv444Planes};
 pub use to_bgra::{yuv420_to_bgra, yuv444_to_bgra};
@@ -61,10 +63,10 @@ pub fn coded_size(size: Size) -> Size {
     Size::new(
         size.width
             .checked_next_multiple_of(MACROBLOCK_PX)
-            .unwrap_or(u32::MAX & !(MACROBLOCK_PX - 1)),
+            .unwrap_or(!(MACROBLOCK_PX - 1)),
         size.height
             .checked_next_multiple_of(MACROBLOCK_PX)
-            .unwrap_or(u32::MAX & !(MACROBLOCK_PX - 1)),
+            .unwrap_or(!(MACROBLOCK_PX - 1)),
     )
 }
 

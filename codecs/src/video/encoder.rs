@@ -1,5 +1,7 @@
 //! H.264 by OpenH264, for the accepting side.
 
+use std::ffi::c_int;
+
 use openh264::OpenH264API;
 use openh264::encoder::{
     BitRate, Encoder, EncoderConfig, FrameRate, FrameType, QpRange, RateControlMode,
@@ -15,6 +17,9 @@ use crate::yuv::Yuv420Picture;
 const MAX_QP: u8 = 51;
 /// Largest pictures that the encoder takes, either way round.
 const MAX_SIZE: (u32, u32) = (3840, 2160);
+
+/// More than any desktop needs, and less than the encoder refuses.
+const UNBOUNDED_BITS_PER_SECOND: u32 = 200_000_000;
 
 /// Why a picture was not encoded.
 #[derive(Debug, Error)]
@@ -81,7 +86,10 @@ pub enum EncodedKind {
 }
 
 /// An encoder tuned for screen content. Each picture in gives one access unit out, the first is a
-/// key frame, and so is the first of each new size.
+/// key frame, and so is the first of each new size and of each new scene.
+///
+/// The two views of a 4:4:4 picture are scenes to it: it has no picture of the same kind to build
+/// on when they alternate. Send main views while pixels move, and an auxiliary view when they rest.
 pub struct H264Encoder {
     encoder: Encoder,
     settings: EncoderSettings,
@@ -200,8 +208,6 @@ fn open(settings: &EncoderSettings) -> Result<Encoder, openh264::Error> {
         .sps_pps_strategy(SpsPpsStrategy::ConstantId)
         // Every picture must come out: the client waits for it.
         .skip_frames(false)
-        // The views of 4:4:4 alternate: each would be a scene of its own.
-        .scene_change_detect(false)
         .adaptive_quantization(false)
         .background_detection(false)
         .vui(VuiConfig::bt709_full());
@@ -210,7 +216,7 @@ fn open(settings: &EncoderSettings) -> Result<Encoder, openh264::Error> {
             let qp = qp.min(MAX_QP);
             config
                 .rate_control_mode(RateControlMode::Quality)
-                .bitrate(BitRate::from_bps(u32::MAX >> 2))
+                .bitrate(BitRate::from_bps(UNBOUNDED_BITS_PER_SECOND))
                 .qp(QpRange::new(qp, qp))
         }
         RateControl::Bitrate {
@@ -225,42 +231,67 @@ fn open(settings: &EncoderSettings) -> Result<Encoder, openh264::Error> {
                 .qp(QpRange::new(min_qp.min(max_qp), max_qp))
         }
     };
-    Encoder::with_api_config(OpenH264API::from_source(), config)
+    let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config)?;
+    // Otherwise it comments on its settings on the terminal before the crate makes it quiet.
+    let mut quiet: c_int = 0; // WELS_LOG_QUIET
+    set_option(&mut encoder, option::TRACE_LEVEL, &mut quiet)?;
+    Ok(encoder)
 }
 
-/// `SBitrateInfo` of OpenH264's `codec_app_def.h`.
-#[repr(C)]
-struct BitrateInfo {
-    layer: std::ffi::c_int,
-    bits_per_second: std::ffi::c_int,
-}
+/// Options of OpenH264's `codec_app_def.h`, each with what it points to.
+mod option {
+    use std::ffi::c_int;
 
-/// Changes the bit rate of an encoder that has encoded, without a key frame.
-#[allow(unsafe_code)] // The crate has no safe way to it.
-fn set_bitrate(encoder: &mut Encoder, bits_per_second: u32) -> Result<(), openh264::Error> {
-    const ALL_LAYERS: std::ffi::c_int = 4; // SPATIAL_LAYER_ALL
-    const BITRATE: std::ffi::c_int = 5; // ENCODER_OPTION_BITRATE
-    const MAX_BITRATE: std::ffi::c_int = 6; // ENCODER_OPTION_MAX_BITRATE
-    let mut info = BitrateInfo {
-        layer: ALL_LAYERS,
-        bits_per_second: bits_per_second.try_into().unwrap_or(std::ffi::c_int::MAX),
-    };
-    // The encoder refuses a rate above its bound and a bound below its rate. One of the two
-    // orders is right both ways: the bound is met by the first or by the last of the three.
-    let mut refused = 0;
-    for option in [MAX_BITRATE, BITRATE, MAX_BITRATE] {
-        // SAFETY: the encoder is initialised, and both options read a `SBitrateInfo`, which
-        // `info` is in layout and lives through the call.
-        refused = unsafe {
-            encoder
-                .raw_api()
-                .set_option(option, std::ptr::from_mut(&mut info).cast())
-        };
+    /// `ENCODER_OPTION_BITRATE`: [`BitrateInfo`].
+    pub const BITRATE: c_int = 5;
+    /// `ENCODER_OPTION_MAX_BITRATE`: [`BitrateInfo`].
+    pub const MAX_BITRATE: c_int = 6;
+    /// `ENCODER_OPTION_TRACE_LEVEL`: an `int`.
+    pub const TRACE_LEVEL: c_int = 25;
+
+    /// `SBitrateInfo`.
+    #[repr(C)]
+    pub struct BitrateInfo {
+        pub layer: c_int,
+        pub bits_per_second: c_int,
     }
+
+    /// `SPATIAL_LAYER_ALL`.
+    pub const ALL_LAYERS: c_int = 4;
+}
+
+/// Sets an option that the crate has no safe way to. `value` is of the type that goes with it.
+#[allow(unsafe_code)]
+fn set_option<T>(
+    encoder: &mut Encoder,
+    option: c_int,
+    value: &mut T,
+) -> Result<(), openh264::Error> {
+    // SAFETY: the encoder checks itself whether it is ready for an option, reads the value that
+    // goes with it, and keeps no pointer to it. None of those set here is one that the crate
+    // relies on.
+    let refused = unsafe {
+        encoder
+            .raw_api()
+            .set_option(option, std::ptr::from_mut(value).cast())
+    };
     match refused {
         0 => Ok(()),
         code => Err(openh264::Error::msg(&format!(
-            "the bit rate {bits_per_second} is refused, code {code}"
+            "option {option} is refused, code {code}"
         ))),
     }
+}
+
+/// Changes the bit rate of an encoder that has encoded, without a key frame.
+fn set_bitrate(encoder: &mut Encoder, bits_per_second: u32) -> Result<(), openh264::Error> {
+    let mut info = option::BitrateInfo {
+        layer: option::ALL_LAYERS,
+        bits_per_second: bits_per_second.try_into().unwrap_or(c_int::MAX),
+    };
+    // It refuses a rate above the bound and a bound below the rate: the bound goes first on the
+    // way up and last on the way down, where the first try may fail.
+    let _ = set_option(encoder, option::MAX_BITRATE, &mut info);
+    set_option(encoder, option::BITRATE, &mut info)?;
+    set_option(encoder, option::MAX_BITRATE, &mut info)
 }

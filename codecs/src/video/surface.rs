@@ -5,7 +5,9 @@ use super::{DecoderLimits, FallbackDecoder, VideoDecoder, VideoError};
 use crate::avc::{Avc420Bitmap, Avc444Bitmap};
 use crate::geometry::Rect;
 use crate::picture::PictureMut;
-use crate::yuv::{Yuv444Picture, avc444, yuv420_to_bgra, yuv444_to_bgra};
+use crate::yuv::{
+    MainChroma, MainChromaDetector, Yuv444Picture, avc444, yuv420_to_bgra, yuv444_to_bgra,
+};
 
 /// How often, on average, the regions of a view may cover a pixel.
 const MAX_COVERAGE: u64 = 4;
@@ -37,6 +39,8 @@ pub struct DecodedAvc {
     pub luma_regions: Vec<Rect>,
     /// Where the auxiliary view counts, likewise.
     pub chroma_regions: Vec<Rect>,
+    /// What the main views of this surface have for chroma: whether the reverse filter is needed.
+    pub main_chroma: MainChroma,
 }
 
 impl DecodedAvc {
@@ -65,10 +69,10 @@ impl DecodedAvc {
             for rect in &self.chroma_regions {
                 match self.version {
                     AvcVersion::Avc444V2 => {
-                        avc444::combine_chroma_v2(&view.planes(), rect, picture);
+                        avc444::combine_chroma_v2(&view.planes(), rect, self.main_chroma, picture);
                     }
                     AvcVersion::Avc420 | AvcVersion::Avc444 => {
-                        avc444::combine_chroma_v1(&view.planes(), rect, picture);
+                        avc444::combine_chroma_v1(&view.planes(), rect, self.main_chroma, picture);
                     }
                 }
             }
@@ -98,16 +102,19 @@ impl DecodedAvc {
     }
 
     fn is_in_chroma_region(&self, rect: &Rect) -> bool {
-        self.chroma_regions
-            .iter()
-            .any(|chroma| chroma.contains_rect(rect))
+        is_in_any(rect, &self.chroma_regions)
     }
+}
+
+fn is_in_any(rect: &Rect, regions: &[Rect]) -> bool {
+    regions.iter().any(|region| region.contains_rect(rect))
 }
 
 /// Decodes the messages for one surface, in order. All views go through one decoder, as they went
 /// through one encoder (`[MS-RDPEGFX] 2.2.4.5`).
 pub struct AvcSurfaceDecoder {
     decoder: Box<dyn VideoDecoder>,
+    main_chroma: MainChromaDetector,
 }
 
 impl AvcSurfaceDecoder {
@@ -121,7 +128,10 @@ impl AvcSurfaceDecoder {
 
     /// The given decoder.
     pub fn with_decoder(decoder: Box<dyn VideoDecoder>) -> Self {
-        Self { decoder }
+        Self {
+            decoder,
+            main_chroma: MainChromaDetector::default(),
+        }
     }
 
     /// Name of the implementation at work.
@@ -150,12 +160,26 @@ impl AvcSurfaceDecoder {
         let chroma = self.decode_view(views.chroma.as_ref());
         let (luma_view, luma_regions) = luma?;
         let (chroma_view, chroma_regions) = chroma?;
+        let main_chroma = match version {
+            AvcVersion::Avc444V2 => {
+                if let (Some(luma), Some(chroma)) = (&luma_view, &chroma_view) {
+                    let both = luma_regions
+                        .iter()
+                        .filter(|rect| is_in_any(rect, &chroma_regions));
+                    self.main_chroma
+                        .observe_v2(&luma.planes(), &chroma.planes(), both.copied());
+                }
+                self.main_chroma.found()
+            }
+            AvcVersion::Avc420 | AvcVersion::Avc444 => MainChroma::Averaged,
+        };
         Ok(DecodedAvc {
             version,
             luma_view,
             chroma_view,
             luma_regions,
             chroma_regions,
+            main_chroma,
         })
     }
 

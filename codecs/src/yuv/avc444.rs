@@ -14,9 +14,9 @@
 //!
 //! where an odd row is `l d l d …` and an odd column `r` above `d`. The fourth sample comes back
 //! from the average, `m = 4 * average - r - l - d`, unless that moves it by no more than
-//! [`REVERSE_FILTER_THRESHOLD`].
+//! [`MainChroma::threshold`].
 
-use super::coefficients::REVERSE_FILTER_THRESHOLD;
+use super::main_chroma::MainChroma;
 use super::picture::{PlaneBuffer, Yuv420Picture, Yuv444Picture};
 use super::plane::{Plane, Yuv420Planes};
 use super::{MACROBLOCK_PX, coded_size, widen_to_blocks};
@@ -71,7 +71,12 @@ pub(crate) fn store_luma(main: &Yuv420Planes<'_>, rect: &Rect, picture: &mut Yuv
 /// pixels of `rect`, clipped and widened as by [`combine_luma`].
 ///
 /// Samples that the view lacks (its last macroblock cropped) keep what the main view gave.
-pub fn combine_chroma_v1(auxiliary: &Yuv420Planes<'_>, rect: &Rect, picture: &mut Yuv444Picture) {
+pub fn combine_chroma_v1(
+    auxiliary: &Yuv420Planes<'_>,
+    rect: &Rect,
+    main_chroma: MainChroma,
+    picture: &mut Yuv444Picture,
+) {
     let rect = blocks(auxiliary, rect, picture);
     let Yuv444Picture {
         cb,
@@ -103,6 +108,7 @@ pub fn combine_chroma_v1(auxiliary: &Yuv420Planes<'_>, rect: &Rect, picture: &mu
                 &main.row(block_y)[rect.left / 2..rect.right / 2],
                 right.get(rect.left / 2..).unwrap_or_default(),
                 odd,
+                main_chroma.threshold(),
                 &mut even[rect.left..rect.right],
             );
         }
@@ -113,7 +119,12 @@ pub fn combine_chroma_v1(auxiliary: &Yuv420Planes<'_>, rect: &Rect, picture: &mu
 /// pixels of `rect`, clipped and widened as by [`combine_luma`].
 ///
 /// Samples that the view lacks (its last columns cropped) keep what the main view gave.
-pub fn combine_chroma_v2(auxiliary: &Yuv420Planes<'_>, rect: &Rect, picture: &mut Yuv444Picture) {
+pub fn combine_chroma_v2(
+    auxiliary: &Yuv420Planes<'_>,
+    rect: &Rect,
+    main_chroma: MainChroma,
+    picture: &mut Yuv444Picture,
+) {
     let rect = blocks(auxiliary, rect, picture);
     let half = coded_size(auxiliary.size()).width as usize / 2;
     let Yuv444Picture {
@@ -150,6 +161,7 @@ pub fn combine_chroma_v2(auxiliary: &Yuv420Planes<'_>, rect: &Rect, picture: &mu
                 &main.row(block_y)[first_block..rect.right / 2],
                 luma_from(block_y * 2),
                 odd,
+                main_chroma.threshold(),
                 &mut even[rect.left..rect.right],
             );
         }
@@ -252,13 +264,13 @@ fn take_every(source: &[u8], step: usize, out: &mut [u8]) {
 
 /// The even row of a row of blocks, from the averages of the main view, the right samples, and
 /// the odd row. Blocks for which there is no right sample stay as they are.
-fn restore_even_row(averages: &[u8], right: &[u8], odd: &[u8], even: &mut [u8]) {
+fn restore_even_row(averages: &[u8], right: &[u8], odd: &[u8], threshold: u8, even: &mut [u8]) {
     let blocks = even.chunks_exact_mut(2).zip(odd.chunks_exact(2));
     for (((block, below), &average), &right) in blocks.zip(averages).zip(right) {
         let filtered =
             (4 * i16::from(average) - i16::from(right) - i16::from(below[0]) - i16::from(below[1]))
                 .clamp(0, 255) as u8;
-        let is_noise = filtered.abs_diff(average) <= REVERSE_FILTER_THRESHOLD;
+        let is_noise = filtered.abs_diff(average) <= threshold;
         block[0] = if is_noise { average } else { filtered };
         block[1] = right;
     }

@@ -27,6 +27,7 @@ impl PlaneBuffer {
         self.size.width as usize
     }
 
+    #[cfg(test)]
     pub(super) fn data_mut(&mut self) -> &mut [u8] {
         &mut self.data
     }

@@ -1,0 +1,189 @@
+//! What the chroma of a main view is: averages, as specified, or samples.
+
+use super::coded_size;
+use super::coefficients::REVERSE_FILTER_THRESHOLD;
+use super::plane::{Plane, Yuv420Planes};
+use crate::geometry::Rect;
+
+/// What the chroma planes of a main view hold for each block of 2×2 pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MainChroma {
+    /// The average of the block, as `[MS-RDPEGFX] 3.3.8.3.2` has it: the reverse filter is needed.
+    #[default]
+    Averaged,
+    /// The block's first sample itself. Microsoft's own test streams for version 2 are so; the
+    /// reverse filter would make fringes of it.
+    Sampled,
+}
+
+impl MainChroma {
+    /// A sample that the reverse filter moves by this much or less stays as it is; 255 stands for
+    /// no filter.
+    pub const fn threshold(self) -> u8 {
+        match self {
+            Self::Averaged => REVERSE_FILTER_THRESHOLD,
+            Self::Sampled => u8::MAX,
+        }
+    }
+}
+
+/// Finds out which of the two a server sends, from main and auxiliary views that belong together.
+///
+/// Of an average and three samples, the fourth follows, and lies from 0 to 255. Of four samples
+/// that are unrelated, what follows often lies far outside. Where the filter would move a block at
+/// all, this is so for 13 in 100 blocks of sampled desktops, for none of averaged ones at usual
+/// quantisation and for 5 in 100 at the coarsest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MainChromaDetector {
+    found: MainChroma,
+}
+
+/// Farther outside than quantisation noise brings a result, but at the coarsest.
+const SLACK: i16 = 48;
+/// Fewer blocks than this prove nothing.
+const LEAST_IMPOSSIBLE: u32 = 64;
+const LEAST_MOVED: u32 = 512;
+/// Every how many rows of blocks are looked at.
+const ROW_STEP: usize = 4;
+
+impl MainChromaDetector {
+    /// What was found last; averages, as specified, where there was nothing to tell by.
+    pub fn found(&self) -> MainChroma {
+        self.found
+    }
+
+    /// Looks at both views of one message of version 2, where both count.
+    pub fn observe_v2(
+        &mut self,
+        main: &Yuv420Planes<'_>,
+        auxiliary: &Yuv420Planes<'_>,
+        regions: impl IntoIterator<Item = Rect>,
+    ) {
+        if main.size() != auxiliary.size() {
+            return;
+        }
+        let (mut moved, mut impossible) = (0u32, 0u32);
+        for rect in regions {
+            let rect = rect.intersect(&main.size().to_rect());
+            if rect.is_empty() {
+                continue;
+            }
+            let columns = rect.left as usize / 2..rect.right as usize / 2;
+            let rows = rect.top as u32 / 2..rect.bottom as u32 / 2;
+            for block_y in rows.step_by(ROW_STEP) {
+                for (plane, shift) in [
+                    (main.cb(), 0),
+                    (main.cr(), coded_size(main.size()).width as usize / 2),
+                ] {
+                    for block_x in columns.clone() {
+                        let Some((average, filtered)) =
+                            filter(plane, auxiliary, shift, block_x, block_y)
+                        else {
+                            break;
+                        };
+                        let is_moved =
+                            filtered.abs_diff(average) > u16::from(REVERSE_FILTER_THRESHOLD);
+                        moved += u32::from(is_moved);
+                        impossible +=
+                            u32::from(is_moved && !(-SLACK..=255 + SLACK).contains(&filtered));
+                    }
+                }
+            }
+        }
+        let found = if impossible >= LEAST_IMPOSSIBLE && impossible.saturating_mul(10) > moved {
+            MainChroma::Sampled
+        } else if moved >= LEAST_MOVED && impossible.saturating_mul(40) < moved {
+            MainChroma::Averaged
+        } else {
+            return;
+        };
+        if found != self.found {
+            tracing::debug!(?found, moved, impossible, "chroma of the main view");
+            self.found = found;
+        }
+    }
+}
+
+/// What the main view has for a block, and what the filter would make of it, not clamped.
+fn filter(
+    main: Plane<'_>,
+    auxiliary: &Yuv420Planes<'_>,
+    shift: usize,
+    block_x: usize,
+    block_y: u32,
+) -> Option<(i16, i16)> {
+    let sample = |plane: Plane<'_>, x: usize, y: u32| {
+        plane
+            .row(y)
+            .and_then(|row| row.get(x))
+            .copied()
+            .map(i16::from)
+    };
+    let left_plane = if block_x.is_multiple_of(2) {
+        auxiliary.cb()
+    } else {
+        auxiliary.cr()
+    };
+    let average = sample(main, block_x, block_y)?;
+    let right = sample(auxiliary.luma(), shift + block_x, block_y * 2)?;
+    let below_right = sample(auxiliary.luma(), shift + block_x, block_y * 2 + 1)?;
+    let below_left = sample(left_plane, shift / 2 + block_x / 2, block_y)?;
+    Some((average, 4 * average - right - below_right - below_left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Size;
+    use crate::picture::Picture;
+    use crate::yuv::{Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv444};
+
+    /// Views of fine coloured detail, such as text is.
+    fn views(size: Size) -> (Yuv444Picture, Yuv420Picture, Yuv420Picture) {
+        let mut state = 1u32;
+        let data = (0..size.area())
+            .flat_map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                match state >> 29 {
+                    0 => [255, 0, 0, 255],
+                    1 => [0, 0, 255, 255],
+                    2 => [0, 160, 0, 255],
+                    _ => [255, 255, 255, 255],
+                }
+            })
+            .collect();
+        let bgra = Picture::from_bgra(size, data).unwrap();
+        let mut picture = Yuv444Picture::new(size);
+        bgra_to_yuv444(&bgra, &size.to_rect(), &mut picture);
+        let (mut main, mut auxiliary) = (Yuv420Picture::new(size), Yuv420Picture::new(size));
+        avc444::split_v2(&picture, &size.to_rect(), &mut main, &mut auxiliary);
+        (picture, main, auxiliary)
+    }
+
+    #[test]
+    fn averages_and_samples_are_told_apart_and_a_plain_picture_changes_nothing() {
+        let size = Size::new(256, 256);
+        let (picture, averaged, auxiliary) = views(size);
+        let mut sampled = averaged.clone();
+        for (from, to) in [
+            (&picture.cb, &mut sampled.cb),
+            (&picture.cr, &mut sampled.cr),
+        ] {
+            for y in 0..128 {
+                for (x, sample) in to.row_mut(y).iter_mut().enumerate() {
+                    *sample = from.row(y * 2)[x * 2];
+                }
+            }
+        }
+        let plain = Yuv420Picture::new(size);
+        let mut detector = MainChromaDetector::default();
+        let mut observe = |main: &Yuv420Picture, auxiliary: &Yuv420Picture| {
+            detector.observe_v2(&main.planes(), &auxiliary.planes(), [size.to_rect()]);
+            detector.found()
+        };
+        assert_eq!(observe(&averaged, &auxiliary), MainChroma::Averaged);
+        assert_eq!(observe(&sampled, &auxiliary), MainChroma::Sampled);
+        assert_eq!(observe(&plain, &plain), MainChroma::Sampled);
+        assert_eq!(observe(&averaged, &auxiliary), MainChroma::Averaged);
+    }
+}
