@@ -1,0 +1,263 @@
+//! The lab's servers and our viewer as child processes, and a ruler for pictures.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use image::RgbaImage;
+
+/// The size that the lab's desktops have.
+pub const SIZE: &str = "1280x800";
+
+/// The folder of the lab, where there is one.
+pub fn lab() -> Option<PathBuf> {
+    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    shared.join("lab").canonicalize().ok()
+}
+
+/// A server of the lab that runs until it is dropped.
+pub struct Peer {
+    lab: PathBuf,
+    name: &'static str,
+    /// `host:port`.
+    pub address: String,
+    user: String,
+    password: String,
+}
+
+impl Peer {
+    /// Installs and starts a server in mode `idle`.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start(lab: &Path, name: &'static str) -> Self {
+        let peer = lab.join("peer");
+        succeed(Command::new(&peer).args([name, "install"]));
+        succeed(Command::new(&peer).args([name, "stop"]));
+        let ready = succeed(Command::new(&peer).args([name, "start"]));
+        let words: Vec<&str> =
+            ready.lines().find_map(|line| line.strip_prefix("READY ")).expect("a READY line").split(' ').collect();
+        let running = Self {
+            lab: lab.to_owned(),
+            name,
+            address: format!("{}:{}", words[0], words[1]),
+            user: words[2].to_owned(),
+            password: words[3].to_owned(),
+        };
+        running.set_mode("idle");
+        running
+    }
+
+    fn is_xrdp(&self) -> bool {
+        self.name.starts_with("xrdp")
+    }
+
+    /// What moves on the desktop: `idle`, `typing`, `scroll` or `video`.
+    pub fn set_mode(&self, mode: &str) {
+        succeed(Command::new(self.lab.join("peer")).args([self.name, "mode", mode]));
+        if !self.is_xrdp() {
+            succeed(Command::new(self.lab.join("desktop")).args(["mode", mode]));
+        }
+    }
+
+    fn state(&self) -> PathBuf {
+        let root = std::env::var_os("RDPLAB_STATE").map_or("/tmp/rdplab".into(), PathBuf::from);
+        root.join(if self.is_xrdp() { self.name } else { "desktop90" })
+    }
+
+    /// What was typed into the desktop so far.
+    pub fn typed(&self) -> String {
+        let folder = if self.is_xrdp() { "session" } else { "work" };
+        std::fs::read_to_string(self.state().join(folder).join("typed.txt")).unwrap_or_default()
+    }
+
+    /// The server's own screenshot of its desktop.
+    pub fn truth(&self, file: &Path) -> RgbaImage {
+        if self.is_xrdp() {
+            succeed(
+                Command::new("bash")
+                    .args(["-c", SESSION_SCREENSHOT, "bash"])
+                    .arg(self.state())
+                    .arg(file),
+            );
+        } else {
+            succeed(Command::new(self.lab.join("desktop")).arg("shot").arg(file));
+        }
+        open(file)
+    }
+
+    /// The viewer, told to connect here; more arguments may follow.
+    pub fn viewer(&self) -> Viewer {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_oriel"));
+        command
+            .args(["connect", &self.address, "--user", &self.user, "--password-stdin"])
+            .args(["--cert", "ignore", "--size", SIZE])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Viewer { command, password: self.password.clone() }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = Command::new(self.lab.join("peer")).args([self.name, "stop"]).output();
+        let _ = Command::new(self.lab.join("desktop")).arg("stop").output();
+    }
+}
+
+/// Takes a picture of the X server that belongs to the session of an xrdp: the newest of those that
+/// run below the process of the peer, whose files are seen through its own root.
+const SESSION_SCREENSHOT: &str = r#"
+set -eu
+state=$1 file=$2
+for pid in $(pgrep -x Xorg | sort -rn); do
+    grep -zq "^HOME=" "/proc/$pid/environ" || continue
+    display=$(tr '\0' '\n' <"/proc/$pid/cmdline" | grep -m1 '^:[0-9]')
+    grep -q "$state" "/proc/$pid/mountinfo" || continue
+    socket=/tmp/.X11-unix/X${display#:}
+    [ -S "$socket" ] || ln -sf "/proc/$pid/root$socket" "$socket"
+    home=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^HOME=//p')
+    export XAUTHORITY=/proc/$pid/root$home/.Xauthority
+    DISPLAY=$display import -window root "$file" && exit 0
+done
+echo "no session of $state is running" >&2
+exit 1
+"#;
+
+/// A viewer about to be started.
+pub struct Viewer {
+    command: Command,
+    password: String,
+}
+
+impl Viewer {
+    /// One more argument.
+    pub fn arg(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// More arguments.
+    pub fn args<const N: usize>(mut self, arguments: [&str; N]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// The display that its window opens on.
+    pub fn display(mut self, display: &str) -> Self {
+        self.command.env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
+        self
+    }
+
+    /// Starts it and hands it the password.
+    pub fn spawn(mut self) -> Child {
+        let mut child = self.command.spawn().expect("the viewer starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        writeln!(stdin, "{}", self.password).expect("the viewer reads the password");
+        child
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn run(self) -> Output {
+        let output = self.spawn().wait_with_output().expect("the viewer ends");
+        assert!(output.status.success(), "the viewer failed: {}", text(&output));
+        output
+    }
+}
+
+/// An X server without a screen, until it is dropped.
+pub struct VirtualDisplay {
+    /// `:N`.
+    pub name: String,
+    server: Child,
+}
+
+impl VirtualDisplay {
+    /// Starts Xvfb on a display that is free.
+    pub fn start(size: &str) -> Self {
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &format!("{size}x24"), "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is installed by ./dev test");
+        let mut number = String::new();
+        let stdout = server.stdout.take().expect("a pipe");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut number)
+            .expect("Xvfb tells its display");
+        Self { name: format!(":{}", number.trim()), server }
+    }
+
+    /// What it shows.
+    pub fn screenshot(&self, file: &Path) -> RgbaImage {
+        succeed(
+            Command::new("import").args(["-display", &self.name, "-window", "root"]).arg(file),
+        );
+        open(file)
+    }
+}
+
+impl Drop for VirtualDisplay {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Peak signal to noise ratio over red, green and blue, in decibels; pictures of different sizes
+/// have none in common.
+pub fn psnr_db(a: &RgbaImage, b: &RgbaImage) -> f64 {
+    if a.dimensions() != b.dimensions() {
+        return 0.0;
+    }
+    let squares: u64 = a
+        .pixels()
+        .zip(b.pixels())
+        .flat_map(|(a, b)| (0..3).map(move |i| u64::from(a.0[i].abs_diff(b.0[i])).pow(2)))
+        .sum();
+    let mean = squares as f64 / (3.0 * f64::from(a.width()) * f64::from(a.height()));
+    if mean == 0.0 { f64::INFINITY } else { 10.0 * (255.0 * 255.0 / mean).log10() }
+}
+
+/// Waits for something to become true.
+pub fn wait_until(limit: Duration, mut is_true: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if is_true() {
+            return true;
+        }
+        sleep(Duration::from_millis(200));
+    }
+    is_true()
+}
+
+/// A picture from a file.
+pub fn open(file: &Path) -> RgbaImage {
+    image::open(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).into_rgba8()
+}
+
+/// Runs a command and returns what it printed.
+fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", text(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}

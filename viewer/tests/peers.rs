@@ -1,0 +1,128 @@
+//! The viewer against real RDP servers: it shows what they show, and what is typed arrives.
+//!
+//! The servers are those of the lab in `../shared/lab` beside the repository (or where
+//! `ORIEL_SHARED` says); without it every test here prints that it was skipped. Two servers that
+//! need nothing but packages of Debian 12 are tested always, the others by `./dev test --all` or
+//! `./dev peers [NAME…]`.
+
+mod lab;
+
+use std::time::Duration;
+
+use lab::{Peer, SIZE, VirtualDisplay, open, psnr_db, wait_until};
+
+/// Least likeness of a picture that lost nothing on its way: what is left is the odd pixel that
+/// blinked between two screenshots.
+const LOSSLESS_DB: f64 = 45.0;
+
+/// Least likeness of a picture that came through a lossy codec.
+const LOSSY_DB: f64 = 33.0;
+
+/// Which servers are wanted in this run.
+fn is_wanted(name: &str, is_light: bool) -> bool {
+    match std::env::var("ORIEL_PEERS") {
+        Ok(names) => names.trim().is_empty() || names.split_whitespace().any(|n| n == name),
+        Err(_) => is_light || std::env::var_os("ORIEL_TEST_ALL").is_some(),
+    }
+}
+
+fn start(name: &'static str, is_light: bool) -> Option<Peer> {
+    let Some(lab) = lab::lab() else {
+        println!("skipped: there is no lab beside the repository");
+        return None;
+    };
+    if !is_wanted(name, is_light) {
+        println!("skipped: {name} is tested by ./dev test --all or ./dev peers {name}");
+        return None;
+    }
+    Some(Peer::start(&lab, name))
+}
+
+/// Headless: the picture, then typing.
+fn shows_the_desktop_and_takes_keys(name: &'static str, least_db: f64, is_light: bool) {
+    let Some(peer) = start(name, is_light) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (shown, stats) = (folder.path().join("shown.png"), folder.path().join("stats.json"));
+
+    // Where the desktop starts with the session, its windows need a moment.
+    peer.viewer()
+        .args(["--headless", "--exit-after", "8"])
+        .arg("--screenshot")
+        .arg(&shown)
+        .arg("--stats")
+        .arg(&stats)
+        .run();
+    let likeness = psnr_db(&open(&shown), &peer.truth(&folder.path().join("truth.png")));
+    println!("{name}: {likeness:.1} dB");
+    keep(name, folder.path());
+    assert!(likeness >= least_db, "{name}: {likeness:.1} dB, at least {least_db} wanted");
+
+    let text = "The quick (brown) fox: 0123456789, jumps! @home ~/x|y";
+    let before = peer.typed();
+    peer.viewer().args(["--headless", "--exit-after", "6", "--type", text]).run();
+    wait_until(Duration::from_secs(3), || peer.typed().len() >= before.len() + text.len());
+    let typed = peer.typed();
+    assert_eq!(typed.strip_prefix(&before), Some(text), "{name}: letter for letter");
+}
+
+/// In a window at its own size: what stands on the screen is the desktop.
+fn fills_its_window(name: &'static str, least_db: f64, is_light: bool) {
+    let Some(peer) = start(name, is_light) else { return };
+    let display = VirtualDisplay::start(SIZE);
+    let folder = tempfile::tempdir().unwrap();
+    let mut viewer =
+        peer.viewer().args(["--fullscreen", "--exit-after", "60"]).display(&display.name).spawn();
+    std::thread::sleep(Duration::from_secs(8));
+    let mut likeness = 0.0;
+    wait_until(Duration::from_secs(20), || {
+        let shown = display.screenshot(&folder.path().join("window.png"));
+        likeness = psnr_db(&shown, &peer.truth(&folder.path().join("truth.png")));
+        likeness >= least_db
+    });
+    let _ = viewer.kill();
+    let _ = viewer.wait();
+    println!("{name} in a window: {likeness:.1} dB");
+    keep(name, folder.path());
+    assert!(likeness >= least_db, "{name}: {likeness:.1} dB, at least {least_db} wanted");
+}
+
+/// Pictures are kept for a person to look at where `ORIEL_KEEP` names a folder.
+fn keep(name: &str, folder: &std::path::Path) {
+    let Some(kept) = std::env::var_os("ORIEL_KEEP").map(std::path::PathBuf::from) else { return };
+    std::fs::create_dir_all(&kept).unwrap();
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let to = kept.join(format!("{name}-{}", file.file_name().to_string_lossy()));
+        std::fs::copy(file.path(), to).unwrap();
+    }
+}
+
+macro_rules! peers {
+    ($($module:ident: $name:literal, $least_db:expr, light: $light:literal;)*) => {$(
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn shows_the_desktop_and_takes_keys() {
+                super::shows_the_desktop_and_takes_keys($name, $least_db, $light);
+            }
+
+            #[test]
+            fn fills_its_window() {
+                super::fills_its_window($name, $least_db, $light);
+            }
+        }
+    )*};
+}
+
+peers! {
+    xrdp: "xrdp", LOSSLESS_DB, light: true;
+    xrdp10: "xrdp10", LOSSY_DB, light: false;
+    xrdp10_h264: "xrdp10-h264", LOSSY_DB, light: false;
+    shadow2: "shadow2", LOSSY_DB, light: false;
+    shadow2_nla: "shadow2-nla", LOSSY_DB, light: true;
+    shadow3: "shadow3", LOSSY_DB, light: false;
+    shadow3_nla: "shadow3-nla", LOSSY_DB, light: false;
+    shadow3_raw: "shadow3-raw", LOSSLESS_DB, light: false;
+    shadow3_planar: "shadow3-planar", LOSSLESS_DB, light: false;
+    shadow3_bitmap: "shadow3-bitmap", LOSSLESS_DB, light: false;
+}
