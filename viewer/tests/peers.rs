@@ -86,6 +86,56 @@ fn fills_its_window(name: &'static str, least_db: f64, is_light: bool) {
     assert!(likeness >= least_db, "{name}: {likeness:.1} dB, at least {least_db} wanted");
 }
 
+/// A window that changes its size makes the desktop follow.
+#[test]
+fn a_resized_window_resizes_the_desktop() {
+    let Some(peer) = start("xrdp10", false) else { return };
+    let display = VirtualDisplay::start("1600x1000");
+    let _manager = display.spawn("openbox");
+    let folder = tempfile::tempdir().unwrap();
+    let truth = folder.path().join("truth.png");
+    let mut viewer = peer.viewer().args(["--exit-after", "90"]).display(&display.name).spawn();
+    let shown = wait_until(Duration::from_secs(20), || {
+        peer.try_truth(&truth).is_some_and(|picture| picture.dimensions() == (1280, 800))
+    });
+    assert!(shown, "the session starts at the size that was asked for");
+    let mut asked = (0, 0);
+    let followed = wait_until(Duration::from_secs(30), || {
+        display.resize_window(viewer.id(), 1400, 900);
+        asked = display.window_size(viewer.id());
+        // Widths are even in a layout ([MS-RDPEDISP] 2.2.2.2.1).
+        let wanted = (asked.0 & !1, asked.1);
+        peer.try_truth(&truth).is_some_and(|picture| picture.dimensions() == wanted)
+    });
+    keep("xrdp10-resized", folder.path());
+    let _ = viewer.kill();
+    let _ = viewer.wait();
+    assert!(followed, "the desktop never became {asked:?}");
+}
+
+/// Ten minutes of video leave memory where it was after the first.
+#[test]
+fn ten_minutes_of_video_leave_memory_flat() {
+    if std::env::var_os("ORIEL_TEST_ALL").is_none() {
+        println!("skipped: ten minutes of video are for ./dev test --all");
+        return;
+    }
+    let Some(peer) = start("shadow2-nla", true) else { return };
+    peer.set_mode("video");
+    let mut viewer = peer.viewer().args(["--headless", "--exit-after", "610"]).spawn();
+    std::thread::sleep(Duration::from_secs(60));
+    let early = lab::resident_kib(viewer.id());
+    let mut most = early;
+    for _ in 0..108 {
+        std::thread::sleep(Duration::from_secs(5));
+        most = most.max(lab::resident_kib(viewer.id()));
+    }
+    println!("resident after a minute {early} KiB, most until the tenth {most} KiB");
+    let status = viewer.wait().unwrap();
+    assert!(status.success(), "the viewer lasted");
+    assert!(most <= early + early / 10 + 8 * 1024, "{early} KiB grew to {most} KiB");
+}
+
 /// Pictures are kept for a person to look at where `ORIEL_KEEP` names a folder.
 fn keep(name: &str, folder: &std::path::Path) {
     let Some(kept) = std::env::var_os("ORIEL_KEEP").map(std::path::PathBuf::from) else { return };

@@ -80,17 +80,27 @@ impl Peer {
 
     /// The server's own screenshot of its desktop.
     pub fn truth(&self, file: &Path) -> RgbaImage {
-        if self.is_xrdp() {
-            succeed(
-                Command::new("bash")
-                    .args(["-c", SESSION_SCREENSHOT, "bash"])
-                    .arg(self.state())
-                    .arg(file),
-            );
-        } else {
-            succeed(Command::new(self.lab.join("desktop")).arg("shot").arg(file));
-        }
+        succeed(&mut self.screenshot(file));
         open(file)
+    }
+
+    /// The same, where the session may not be there yet.
+    pub fn try_truth(&self, file: &Path) -> Option<RgbaImage> {
+        let output = self.screenshot(file).output().ok()?;
+        output.status.success().then(|| open(file))
+    }
+
+    fn screenshot(&self, file: &Path) -> Command {
+        let mut command;
+        if self.is_xrdp() {
+            command = Command::new("bash");
+            command.args(["-c", SESSION_SCREENSHOT, "bash"]).arg(self.state());
+        } else {
+            command = Command::new(self.lab.join("desktop"));
+            command.arg("shot");
+        }
+        command.arg(file);
+        command
     }
 
     /// The viewer, told to connect here; more arguments may follow.
@@ -199,6 +209,40 @@ impl VirtualDisplay {
         Self { name: format!(":{}", number.trim()), server }
     }
 
+    /// Starts a program on it, to be killed with the display.
+    pub fn spawn(&self, program: &str) -> Killed {
+        let child = Command::new(program)
+            .env("DISPLAY", &self.name)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Killed(child.unwrap_or_else(|error| panic!("{program}: {error}")))
+    }
+
+    /// Changes the size of the window of a process.
+    pub fn resize_window(&self, process: u32, width: u32, height: u32) {
+        self.xdotool(process, &["windowsize", "--sync", "%1", &width.to_string(), &height.to_string()]);
+    }
+
+    /// Width and height of the window of a process.
+    pub fn window_size(&self, process: u32) -> (u32, u32) {
+        let text = self.xdotool(process, &["getwindowgeometry", "--shell"]);
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or_default()
+        };
+        (value("WIDTH="), value("HEIGHT="))
+    }
+
+    fn xdotool(&self, process: u32, action: &[&str]) -> String {
+        let output = Command::new("xdotool")
+            .env("DISPLAY", &self.name)
+            .args(["search", "--onlyvisible", "--pid", &process.to_string()])
+            .args(action)
+            .output()
+            .expect("xdotool is installed by ./dev test");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// What it shows.
     pub fn screenshot(&self, file: &Path) -> RgbaImage {
         succeed(
@@ -208,11 +252,30 @@ impl VirtualDisplay {
     }
 }
 
+/// A process that ends with the test.
+pub struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for VirtualDisplay {
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// Resident memory of a process, in KiB.
+pub fn resident_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .unwrap_or_default()
 }
 
 /// Peak signal to noise ratio over red, green and blue, in decibels; pictures of different sizes
