@@ -12,6 +12,8 @@ pub mod interleaved;
 pub mod palette;
 pub mod picture;
 pub mod planar;
+pub mod progressive;
+pub mod remotefx;
 #[cfg(feature = "video")]
 pub mod video;
 pub mod yuv;
