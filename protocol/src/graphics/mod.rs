@@ -1,5 +1,5 @@
 //! Drawing: the vocabulary of commands, and the graphics pipeline that carries them
-//! (`[MS-RDPEGFX]`).
+//! (`[MS-RDPEGFX]`). Older ways to draw are in [`updates`](crate::updates).
 
 mod capability;
 pub mod command;
