@@ -10,9 +10,31 @@
 //!                                         │
 //!                                  certificate: platform roots, known hosts, fingerprints
 //! ```
+//!
+//! # Example
+//!
+//! ```no_run
+//! use oriel_codecs::geometry::Size;
+//! use oriel_protocol::{client::ClientConfig, secret::{Credentials, Secret}};
+//! use oriel_transport::{ConnectOptions, connect};
+//!
+//! # async fn example() -> Result<(), oriel_transport::ConnectError> {
+//! let options = ConnectOptions::new("desktop.example", 3389);
+//! let credentials = Credentials {
+//!     user: "ada".into(),
+//!     domain: String::new(),
+//!     password: Secret::new("correct horse"),
+//! };
+//! let config = ClientConfig::new("desktop.example", credentials, Size::new(1280, 800));
+//! let session = connect(&options, config, |progress| println!("{progress:?}")).await?;
+//! println!("{:?}", session.report);
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod certificate;
+mod connect;
 pub mod credssp;
 mod error;
 pub mod known_hosts;
@@ -20,6 +42,9 @@ mod tcp;
 pub mod tls;
 
 pub use certificate::{CertificatePolicy, Fingerprint, Trust};
+pub use connect::{
+    ConnectOptions, ConnectProgress, ConnectReport, Established, StepTiming, connect,
+};
 pub use credssp::KerberosOptions;
 pub use error::{ConnectError, SignInFailure};
 pub use tcp::connect_tcp;

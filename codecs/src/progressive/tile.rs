@@ -116,41 +116,15 @@ impl Tile {
         if progress.borders != region.borders {
             return Ok(false);
         }
-        for i in 0..3 {
-            let (srl, raw) = block.data[i];
-            let mut srl = SrlReader::new(srl);
-            let mut raw = BitReader::new(raw);
-            for (band, range) in progress.borders.bands() {
-                let before = progress.quant.components[i].factor(band);
-                let now = progressive.components[i].factor(band);
-                let bit_count = before.checked_sub(now).ok_or(ProgressiveError::Invalid {
-                    field: "progressive quantisation that grows, to",
-                    value: now.into(),
-                })?;
-                if bit_count == 0 {
-                    continue;
-                }
-                let shift = quants[i].shift(&progressive.components[i], band);
-                let values = &mut self.components[i][range.clone()];
-                if band == Band::Ll3 {
-                    for value in values {
-                        add(value, raw.read(bit_count) as i16, shift);
-                    }
-                    continue;
-                }
-                for (value, sign) in values.iter_mut().zip(&mut progress.signs[i][range]) {
-                    let input = match *sign {
-                        0 => {
-                            let input = srl.read(bit_count);
-                            *sign = input.signum() as i8;
-                            input
-                        }
-                        1 => raw.read(bit_count) as i16,
-                        _ => -(raw.read(bit_count) as i16),
-                    };
-                    add(value, input, shift);
-                }
-            }
+        let components = self.components.iter_mut().zip(progress.signs.iter_mut());
+        for (i, (values, signs)) in components.enumerate() {
+            let streams = block.data[i];
+            let steps = PassSteps {
+                quant: &quants[i],
+                before: &progress.quant.components[i],
+                now: &progressive.components[i],
+            };
+            steps.apply(streams, progress.borders, values, signs)?;
         }
         if progressive.components == [Quant::ZERO; 3] {
             self.progress = None;
@@ -168,6 +142,61 @@ impl Tile {
         }
         let [y, cb, cr] = &*scratch.components;
         ycbcr_to_bgra(y, cb, cr, bgra);
+    }
+}
+
+/// How far one pass refines the coefficients of a component.
+struct PassSteps<'a> {
+    quant: &'a Quant,
+    before: &'a Quant,
+    now: &'a Quant,
+}
+
+impl PassSteps<'_> {
+    fn apply(
+        &self,
+        (srl, raw): (&[u8], &[u8]),
+        borders: Borders,
+        values: &mut Component,
+        signs: &mut [i8; TILE_AREA],
+    ) -> Result<(), ProgressiveError> {
+        let mut srl = SrlReader::new(srl);
+        let mut raw = BitReader::new(raw);
+        for (band, range) in borders.bands() {
+            let now = self.now.factor(band);
+            let bit_count =
+                self.before
+                    .factor(band)
+                    .checked_sub(now)
+                    .ok_or(ProgressiveError::Invalid {
+                        field: "progressive quantisation that grows, to",
+                        value: now.into(),
+                    })?;
+            if bit_count == 0 {
+                continue;
+            }
+            let shift = self.quant.shift(self.now, band);
+            let values = &mut values[range.clone()];
+            if band == Band::Ll3 {
+                for value in values {
+                    add(value, raw.read(bit_count) as i16, shift);
+                }
+                continue;
+            }
+            for (value, sign) in values.iter_mut().zip(&mut signs[range]) {
+                let input = match *sign {
+                    0 => {
+                        let input = srl.read(bit_count);
+                        *sign = input.signum() as i8;
+                        input
+                    }
+                    1 => raw.read(bit_count) as i16,
+                    _ => -(raw.read(bit_count) as i16),
+                };
+                add(value, input, shift);
+            }
+        }
+        Ok(())
     }
 }
 
