@@ -12,6 +12,7 @@ pub mod interleaved;
 pub mod palette;
 pub mod picture;
 pub mod planar;
+pub mod pointer;
 pub mod progressive;
 pub mod remotefx;
 #[cfg(feature = "video")]

@@ -3,6 +3,7 @@
 
 mod interleaved;
 mod planar;
+mod pointer;
 mod zgfx;
 
 use std::path::PathBuf;
