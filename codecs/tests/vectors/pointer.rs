@@ -56,7 +56,7 @@ fn recorded_pointers_show_the_picture_beside_them() {
             // Whoever drew the pictures multiplied each colour by itself instead of by alpha.
             let mut ours = [ours[0], ours[1], ours[2], ours[3]];
             for color in &mut ours[..3] {
-                *color = (u16::from(*color) * u16::from(*color) >> 8) as u8;
+                *color = ((u16::from(*color) * u16::from(*color)) >> 8) as u8;
             }
             assert_eq!(ours, theirs, "{name}: pixel {i}");
         }
