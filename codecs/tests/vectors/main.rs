@@ -4,6 +4,7 @@
 mod interleaved;
 mod planar;
 mod pointer;
+mod remotefx;
 mod zgfx;
 
 use std::path::PathBuf;
