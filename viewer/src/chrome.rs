@@ -16,6 +16,7 @@ use oriel_codecs::{
     picture::Picture,
 };
 
+pub(crate) use pages::format_bytes;
 pub use pages::{
     Action, FailurePage, NoticePage, Page, ProgressPage, ProgressStep, StatisticsPage, show,
 };

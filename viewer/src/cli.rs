@@ -4,6 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oriel_codecs::geometry::Size;
+use oriel_render::CompositorChoice;
 use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
 use crate::{
@@ -193,6 +194,16 @@ pub enum Compositor {
     Gpu,
     /// On the CPU.
     Cpu,
+}
+
+impl From<Compositor> for CompositorChoice {
+    fn from(choice: Compositor) -> Self {
+        match choice {
+            Compositor::Auto => Self::Auto,
+            Compositor::Gpu => Self::Gpu,
+            Compositor::Cpu => Self::Cpu,
+        }
+    }
 }
 
 /// A desktop's size on the command line.

@@ -8,6 +8,8 @@ use std::{
 
 use oriel_transport::Fingerprint;
 
+mod from;
+
 /// Why there is no session, or none any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -138,8 +140,10 @@ pub enum Failure {
     },
     /// The server ended the session.
     ServerEnded {
-        /// Its reason, a sentence without an end.
+        /// Its reason, a sentence.
         reason: String,
+        /// What to do about it, a sentence; empty where there is nothing better than to try again.
+        advice: String,
     },
     /// The server sent what no server may send.
     ProtocolBroken {
@@ -163,8 +167,6 @@ pub enum Failure {
         /// What the system said.
         reason: String,
     },
-    /// The text for `--type` was not typed: the session ended before.
-    NotTyped,
     /// A fault of this program.
     Internal {
         /// What happened.
@@ -214,7 +216,6 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (50, "no display to open a window on"),
     (51, "the picture cannot be shown"),
     (52, "a file could not be written"),
-    (53, "the session ended before the text was typed"),
 ];
 
 /// [`EXIT_CODES`] as the end of `--help`.
@@ -259,7 +260,6 @@ impl Failure {
             Self::NoDisplay { .. } => 50,
             Self::Display { .. } => 51,
             Self::File { .. } => 52,
-            Self::NotTyped => 53,
         }
     }
 
@@ -435,10 +435,14 @@ impl Failure {
                 },
                 "Connect to that server; redirections are not followed yet.",
             ),
-            Self::ServerEnded { reason } => told(
+            Self::ServerEnded { reason, advice } => told(
                 "The server ended the session.".to_owned(),
                 format!("{}.", trimmed(reason)),
-                "Connect again if that was not meant.",
+                if advice.is_empty() {
+                    "Connect again if that was not meant."
+                } else {
+                    advice
+                },
             ),
             Self::ProtocolBroken { reason } => told(
                 "The server sent something that makes no sense.".to_owned(),
@@ -459,11 +463,6 @@ impl Failure {
                 format!("{path} could not be written."),
                 format!("The system says: {}.", trimmed(reason)),
                 "Check the path, its permissions and the space left.",
-            ),
-            Self::NotTyped => told(
-                "The text was not typed.".to_owned(),
-                "The session ended before the desktop was up.".to_owned(),
-                "Give it longer with --exit-after.",
             ),
             Self::Internal { reason } => told(
                 "Something went wrong inside Oriel.".to_owned(),
@@ -555,7 +554,10 @@ mod tests {
             Failure::SignInFailed { reason: text() },
             Failure::SecurityRefused { reason: text() },
             Failure::LicenceRefused { reason: text() },
-            Failure::ServerEnded { reason: text() },
+            Failure::ServerEnded {
+                reason: text(),
+                advice: String::new(),
+            },
             Failure::ProtocolBroken { reason: text() },
             Failure::Redirected {
                 target: Some("other".into()),
@@ -566,7 +568,6 @@ mod tests {
                 path: "a.png".into(),
                 reason: text(),
             },
-            Failure::NotTyped,
         ]
     }
 

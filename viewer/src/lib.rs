@@ -5,7 +5,12 @@
 
 pub mod chrome;
 pub mod cli;
+pub mod commands;
 pub mod failure;
+pub mod headless;
 pub mod input;
 pub mod password;
+pub mod session;
+pub mod statistics;
 pub mod target;
+pub mod window;

@@ -40,9 +40,14 @@ fn start(name: &'static str, is_light: bool) -> Option<Peer> {
 
 /// Headless: the picture, then typing.
 fn shows_the_desktop_and_takes_keys(name: &'static str, least_db: f64, is_light: bool) {
-    let Some(peer) = start(name, is_light) else { return };
+    let Some(peer) = start(name, is_light) else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
-    let (shown, stats) = (folder.path().join("shown.png"), folder.path().join("stats.json"));
+    let (shown, stats) = (
+        folder.path().join("shown.png"),
+        folder.path().join("stats.json"),
+    );
 
     // Where the desktop starts with the session, its windows need a moment.
     peer.viewer()
@@ -55,23 +60,39 @@ fn shows_the_desktop_and_takes_keys(name: &'static str, least_db: f64, is_light:
     let likeness = psnr_db(&open(&shown), &peer.truth(&folder.path().join("truth.png")));
     println!("{name}: {likeness:.1} dB");
     keep(name, folder.path());
-    assert!(likeness >= least_db, "{name}: {likeness:.1} dB, at least {least_db} wanted");
+    assert!(
+        likeness >= least_db,
+        "{name}: {likeness:.1} dB, at least {least_db} wanted"
+    );
 
     let text = "The quick (brown) fox: 0123456789, jumps! @home ~/x|y";
     let before = peer.typed();
-    peer.viewer().args(["--headless", "--exit-after", "6", "--type", text]).run();
-    wait_until(Duration::from_secs(3), || peer.typed().len() >= before.len() + text.len());
+    peer.viewer()
+        .args(["--headless", "--exit-after", "6", "--type", text])
+        .run();
+    wait_until(Duration::from_secs(3), || {
+        peer.typed().len() >= before.len() + text.len()
+    });
     let typed = peer.typed();
-    assert_eq!(typed.strip_prefix(&before), Some(text), "{name}: letter for letter");
+    assert_eq!(
+        typed.strip_prefix(&before),
+        Some(text),
+        "{name}: letter for letter"
+    );
 }
 
 /// In a window at its own size: what stands on the screen is the desktop.
 fn fills_its_window(name: &'static str, least_db: f64, is_light: bool) {
-    let Some(peer) = start(name, is_light) else { return };
+    let Some(peer) = start(name, is_light) else {
+        return;
+    };
     let display = VirtualDisplay::start(SIZE);
     let folder = tempfile::tempdir().unwrap();
-    let mut viewer =
-        peer.viewer().args(["--fullscreen", "--exit-after", "60"]).display(&display.name).spawn();
+    let mut viewer = peer
+        .viewer()
+        .args(["--fullscreen", "--exit-after", "60"])
+        .display(&display.name)
+        .spawn();
     std::thread::sleep(Duration::from_secs(8));
     let mut likeness = 0.0;
     wait_until(Duration::from_secs(20), || {
@@ -83,20 +104,30 @@ fn fills_its_window(name: &'static str, least_db: f64, is_light: bool) {
     let _ = viewer.wait();
     println!("{name} in a window: {likeness:.1} dB");
     keep(name, folder.path());
-    assert!(likeness >= least_db, "{name}: {likeness:.1} dB, at least {least_db} wanted");
+    assert!(
+        likeness >= least_db,
+        "{name}: {likeness:.1} dB, at least {least_db} wanted"
+    );
 }
 
 /// A window that changes its size makes the desktop follow.
 #[test]
 fn a_resized_window_resizes_the_desktop() {
-    let Some(peer) = start("xrdp10", false) else { return };
+    let Some(peer) = start("xrdp10", false) else {
+        return;
+    };
     let display = VirtualDisplay::start("1600x1000");
     let _manager = display.spawn("openbox");
     let folder = tempfile::tempdir().unwrap();
     let truth = folder.path().join("truth.png");
-    let mut viewer = peer.viewer().args(["--exit-after", "90"]).display(&display.name).spawn();
+    let mut viewer = peer
+        .viewer()
+        .args(["--exit-after", "90"])
+        .display(&display.name)
+        .spawn();
     let shown = wait_until(Duration::from_secs(20), || {
-        peer.try_truth(&truth).is_some_and(|picture| picture.dimensions() == (1280, 800))
+        peer.try_truth(&truth)
+            .is_some_and(|picture| picture.dimensions() == (1280, 800))
     });
     assert!(shown, "the session starts at the size that was asked for");
     let mut asked = (0, 0);
@@ -105,7 +136,8 @@ fn a_resized_window_resizes_the_desktop() {
         asked = display.window_size(viewer.id());
         // Widths are even in a layout ([MS-RDPEDISP] 2.2.2.2.1).
         let wanted = (asked.0 & !1, asked.1);
-        peer.try_truth(&truth).is_some_and(|picture| picture.dimensions() == wanted)
+        peer.try_truth(&truth)
+            .is_some_and(|picture| picture.dimensions() == wanted)
     });
     keep("xrdp10-resized", folder.path());
     let _ = viewer.kill();
@@ -120,9 +152,14 @@ fn ten_minutes_of_video_leave_memory_flat() {
         println!("skipped: ten minutes of video are for ./dev test --all");
         return;
     }
-    let Some(peer) = start("shadow2-nla", true) else { return };
+    let Some(peer) = start("shadow2-nla", true) else {
+        return;
+    };
     peer.set_mode("video");
-    let mut viewer = peer.viewer().args(["--headless", "--exit-after", "610"]).spawn();
+    let mut viewer = peer
+        .viewer()
+        .args(["--headless", "--exit-after", "610"])
+        .spawn();
     std::thread::sleep(Duration::from_secs(60));
     let early = lab::resident_kib(viewer.id());
     let mut most = early;
@@ -133,12 +170,17 @@ fn ten_minutes_of_video_leave_memory_flat() {
     println!("resident after a minute {early} KiB, most until the tenth {most} KiB");
     let status = viewer.wait().unwrap();
     assert!(status.success(), "the viewer lasted");
-    assert!(most <= early + early / 10 + 8 * 1024, "{early} KiB grew to {most} KiB");
+    assert!(
+        most <= early + early / 10 + 8 * 1024,
+        "{early} KiB grew to {most} KiB"
+    );
 }
 
 /// Pictures are kept for a person to look at where `ORIEL_KEEP` names a folder.
 fn keep(name: &str, folder: &std::path::Path) {
-    let Some(kept) = std::env::var_os("ORIEL_KEEP").map(std::path::PathBuf::from) else { return };
+    let Some(kept) = std::env::var_os("ORIEL_KEEP").map(std::path::PathBuf::from) else {
+        return;
+    };
     std::fs::create_dir_all(&kept).unwrap();
     for file in std::fs::read_dir(folder).unwrap().flatten() {
         let to = kept.join(format!("{name}-{}", file.file_name().to_string_lossy()));

@@ -3,8 +3,6 @@
 
 mod interleaved;
 mod planar;
-mod pointer;
-mod remotefx;
 mod zgfx;
 
 use std::path::PathBuf;

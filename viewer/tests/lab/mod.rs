@@ -42,8 +42,12 @@ impl Peer {
         succeed(Command::new(&peer).args([name, "install"]));
         succeed(Command::new(&peer).args([name, "stop"]));
         let ready = succeed(Command::new(&peer).args([name, "start"]));
-        let words: Vec<&str> =
-            ready.lines().find_map(|line| line.strip_prefix("READY ")).expect("a READY line").split(' ').collect();
+        let words: Vec<&str> = ready
+            .lines()
+            .find_map(|line| line.strip_prefix("READY "))
+            .expect("a READY line")
+            .split(' ')
+            .collect();
         let running = Self {
             lab: lab.to_owned(),
             name,
@@ -69,7 +73,11 @@ impl Peer {
 
     fn state(&self) -> PathBuf {
         let root = std::env::var_os("RDPLAB_STATE").map_or("/tmp/rdplab".into(), PathBuf::from);
-        root.join(if self.is_xrdp() { self.name } else { "desktop90" })
+        root.join(if self.is_xrdp() {
+            self.name
+        } else {
+            "desktop90"
+        })
     }
 
     /// What was typed into the desktop so far.
@@ -94,7 +102,9 @@ impl Peer {
         let mut command;
         if self.is_xrdp() {
             command = Command::new("bash");
-            command.args(["-c", SESSION_SCREENSHOT, "bash"]).arg(self.state());
+            command
+                .args(["-c", SESSION_SCREENSHOT, "bash"])
+                .arg(self.state());
         } else {
             command = Command::new(self.lab.join("desktop"));
             command.arg("shot");
@@ -107,18 +117,29 @@ impl Peer {
     pub fn viewer(&self) -> Viewer {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oriel"));
         command
-            .args(["connect", &self.address, "--user", &self.user, "--password-stdin"])
+            .args([
+                "connect",
+                &self.address,
+                "--user",
+                &self.user,
+                "--password-stdin",
+            ])
             .args(["--cert", "ignore", "--size", SIZE])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Viewer { command, password: self.password.clone() }
+        Viewer {
+            command,
+            password: self.password.clone(),
+        }
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let _ = Command::new(self.lab.join("peer")).args([self.name, "stop"]).output();
+        let _ = Command::new(self.lab.join("peer"))
+            .args([self.name, "stop"])
+            .output();
         let _ = Command::new(self.lab.join("desktop")).arg("stop").output();
     }
 }
@@ -163,7 +184,9 @@ impl Viewer {
 
     /// The display that its window opens on.
     pub fn display(mut self, display: &str) -> Self {
-        self.command.env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
+        self.command
+            .env("DISPLAY", display)
+            .env_remove("WAYLAND_DISPLAY");
         self
     }
 
@@ -181,7 +204,11 @@ impl Viewer {
     /// Where it fails.
     pub fn run(self) -> Output {
         let output = self.spawn().wait_with_output().expect("the viewer ends");
-        assert!(output.status.success(), "the viewer failed: {}", text(&output));
+        assert!(
+            output.status.success(),
+            "the viewer failed: {}",
+            text(&output)
+        );
         output
     }
 }
@@ -197,7 +224,15 @@ impl VirtualDisplay {
     /// Starts Xvfb on a display that is free.
     pub fn start(size: &str) -> Self {
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", &format!("{size}x24"), "-nolisten", "tcp"])
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                &format!("{size}x24"),
+                "-nolisten",
+                "tcp",
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -206,7 +241,10 @@ impl VirtualDisplay {
         let stdout = server.stdout.take().expect("a pipe");
         std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut number)
             .expect("Xvfb tells its display");
-        Self { name: format!(":{}", number.trim()), server }
+        Self {
+            name: format!(":{}", number.trim()),
+            server,
+        }
     }
 
     /// Starts a program on it, to be killed with the display.
@@ -221,14 +259,25 @@ impl VirtualDisplay {
 
     /// Changes the size of the window of a process.
     pub fn resize_window(&self, process: u32, width: u32, height: u32) {
-        self.xdotool(process, &["windowsize", "--sync", "%1", &width.to_string(), &height.to_string()]);
+        self.xdotool(
+            process,
+            &[
+                "windowsize",
+                "--sync",
+                "%1",
+                &width.to_string(),
+                &height.to_string(),
+            ],
+        );
     }
 
     /// Width and height of the window of a process.
     pub fn window_size(&self, process: u32) -> (u32, u32) {
         let text = self.xdotool(process, &["getwindowgeometry", "--shell"]);
         let value = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or_default()
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.parse().ok())
+                .unwrap_or_default()
         };
         (value("WIDTH="), value("HEIGHT="))
     }
@@ -246,7 +295,9 @@ impl VirtualDisplay {
     /// What it shows.
     pub fn screenshot(&self, file: &Path) -> RgbaImage {
         succeed(
-            Command::new("import").args(["-display", &self.name, "-window", "root"]).arg(file),
+            Command::new("import")
+                .args(["-display", &self.name, "-window", "root"])
+                .arg(file),
         );
         open(file)
     }
@@ -274,7 +325,13 @@ pub fn resident_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse()
+                .ok()
+        })
         .unwrap_or_default()
 }
 
@@ -290,7 +347,11 @@ pub fn psnr_db(a: &RgbaImage, b: &RgbaImage) -> f64 {
         .flat_map(|(a, b)| (0..3).map(move |i| u64::from(a.0[i].abs_diff(b.0[i])).pow(2)))
         .sum();
     let mean = squares as f64 / (3.0 * f64::from(a.width()) * f64::from(a.height()));
-    if mean == 0.0 { f64::INFINITY } else { 10.0 * (255.0 * 255.0 / mean).log10() }
+    if mean == 0.0 {
+        f64::INFINITY
+    } else {
+        10.0 * (255.0 * 255.0 / mean).log10()
+    }
 }
 
 /// Waits for something to become true.
@@ -307,12 +368,16 @@ pub fn wait_until(limit: Duration, mut is_true: impl FnMut() -> bool) -> bool {
 
 /// A picture from a file.
 pub fn open(file: &Path) -> RgbaImage {
-    image::open(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())).into_rgba8()
+    image::open(file)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+        .into_rgba8()
 }
 
 /// Runs a command and returns what it printed.
 fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", text(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

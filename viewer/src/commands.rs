@@ -1,0 +1,174 @@
+//! The commands, from the command line to the exit code.
+
+mod check;
+mod client;
+
+use std::{path::Path, process::ExitCode};
+
+use oriel_codecs::{geometry::Size, picture::Picture};
+use oriel_protocol::{client::MonitorLayout, secret::Credentials};
+use oriel_render::Renderer;
+
+use crate::{
+    cli::{AccountArgs, Cli, Command, ConnectArgs, SessionArgs},
+    failure::Failure,
+    headless,
+    input::text::US_LAYOUT,
+    password,
+    session::{Errands, Plan},
+    target::Target,
+    window::{self, Launch, Outcome},
+};
+
+/// Size of the desktop where neither the command line nor a window says.
+const HEADLESS_SIZE: Size = Size::new(1280, 800);
+
+/// Does what the command line asks for.
+pub fn run(cli: Cli) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("oriel-net")
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = dispatch(cli, &runtime);
+            // A name that is still being looked up must not keep the process.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::Internal {
+            reason: format!("no threads for the network: {error}"),
+        }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("oriel: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> {
+    match cli.command {
+        Command::Connect(args) => connect(args, runtime),
+        Command::Demo(_) => Err(Failure::Internal {
+            reason: "the demo is not built in".into(),
+        }),
+        Command::Check(args) => runtime.block_on(check::run(args)),
+    }
+}
+
+fn connect(args: ConnectArgs, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> {
+    let credentials = credentials(&args.account, &args.target)?;
+    let server = Server {
+        target: args.target,
+        credentials,
+        account: args.account,
+    };
+    let outcome = show(&server, &args.session, runtime)?;
+    finish(&outcome, &args.session)?;
+    outcome.end.map(|_| ())
+}
+
+/// A server with all that is needed to connect to it any number of times.
+#[derive(Clone)]
+struct Server {
+    target: Target,
+    credentials: Credentials,
+    account: AccountArgs,
+}
+
+impl Server {
+    fn plan(&self, session: &SessionArgs, layout: MonitorLayout, keyboard_layout: u32) -> Plan {
+        Plan {
+            server: self.target.to_string(),
+            connect: client::connect_options(&self.target, &self.account),
+            client: client::client_config(self, session, layout, keyboard_layout),
+            errands: Errands::default(),
+        }
+    }
+}
+
+fn credentials(account: &AccountArgs, target: &Target) -> Result<Credentials, Failure> {
+    let (user, domain) = account.user_and_domain(Some(target));
+    let password = password::obtain(account.password_stdin, &user, &target.to_string());
+    let password = password.map_err(|error| Failure::Internal {
+        reason: format!("the password cannot be read: {error}"),
+    })?;
+    Ok(Credentials {
+        user,
+        domain,
+        password,
+    })
+}
+
+/// Shows a session in a window, or runs it without one.
+fn show(
+    server: &Server,
+    session: &SessionArgs,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Outcome, Failure> {
+    if session.headless {
+        let size = session.size.map_or(HEADLESS_SIZE, |size| size.0);
+        let mut plan = server.plan(session, MonitorLayout::single(size), US_LAYOUT);
+        plan.errands = Errands {
+            text: session.type_text.clone(),
+            exit_after: session.exit_after,
+            exit_when_settled: session.screenshot.is_some() || session.type_text.is_some(),
+        };
+        return runtime.block_on(headless::run(plan, session));
+    }
+    let (again, options) = (server.clone(), session.clone());
+    window::run(Launch {
+        server: server.target.to_string(),
+        plan: Box::new(move |layout, keyboard_layout| {
+            again.plan(&options, layout, keyboard_layout)
+        }),
+        session: session.clone(),
+        runtime: runtime.handle().clone(),
+    })
+}
+
+/// Writes the files that were asked for, whatever the end.
+fn finish(outcome: &Outcome, session: &SessionArgs) -> Result<(), Failure> {
+    if let (Some(path), Some(renderer)) = (&session.screenshot, &outcome.renderer) {
+        save_screenshot(renderer, path)?;
+    }
+    if let Some(path) = &session.stats {
+        let render = outcome.renderer.as_ref().map(Renderer::statistics);
+        let render = render.unwrap_or_default();
+        outcome.record.write(path, &outcome.end, &render)?;
+    }
+    Ok(())
+}
+
+/// Writes the desktop's last picture; where there was none, there is no file.
+fn save_screenshot(renderer: &Renderer, path: &Path) -> Result<(), Failure> {
+    let failed = |reason: String| Failure::File {
+        path: path.display().to_string(),
+        reason,
+    };
+    let picture = renderer.screenshot().recv();
+    let picture = picture.map_err(|_| failed("the renderer has no picture".to_owned()))?;
+    if picture.size().is_empty() {
+        return Ok(());
+    }
+    write_png(&picture, path).map_err(|error| failed(error.to_string()))
+}
+
+fn write_png(picture: &Picture, path: &Path) -> image::ImageResult<()> {
+    let rgb = picture
+        .data()
+        .chunks_exact(4)
+        .flat_map(|p| [p[2], p[1], p[0]]);
+    image::save_buffer_with_format(
+        path,
+        &rgb.collect::<Vec<u8>>(),
+        picture.size().width,
+        picture.size().height,
+        image::ExtendedColorType::Rgb8,
+        image::ImageFormat::Png,
+    )
+}

@@ -1,0 +1,145 @@
+//! What the server is told about this machine and what is wanted of it.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+use oriel_protocol::client::{
+    ClientConfig, GraphicsSupport, MonitorLayout, SecurityOffer, TimeZone,
+};
+use oriel_transport::ConnectOptions;
+
+use super::Server;
+use crate::{
+    cli::{AccountArgs, GraphicsChoice, SecurityChoice, SessionArgs},
+    target::Target,
+};
+
+/// Names another file of pinned certificates.
+const KNOWN_HOSTS_VARIABLE: &str = "ORIEL_KNOWN_HOSTS";
+
+/// How to reach a server and whom to believe.
+pub(super) fn connect_options(target: &Target, account: &AccountArgs) -> ConnectOptions {
+    ConnectOptions {
+        connect_timeout: account.connect_timeout,
+        certificate_policy: account.cert,
+        known_hosts: Some(known_hosts()),
+        ..ConnectOptions::new(target.host.clone(), target.port)
+    }
+}
+
+/// What a server is told.
+pub(super) fn client_config(
+    server: &Server,
+    session: &SessionArgs,
+    layout: MonitorLayout,
+    keyboard_layout: u32,
+) -> ClientConfig {
+    let size = layout.rect.size();
+    ClientConfig {
+        client_name: machine_name().unwrap_or_else(|| "oriel".to_owned()),
+        security: match server.account.security {
+            SecurityChoice::Auto => SecurityOffer::Auto,
+            SecurityChoice::Nla => SecurityOffer::Nla,
+            SecurityChoice::Tls => SecurityOffer::Tls,
+        },
+        monitors: vec![layout],
+        keyboard_layout,
+        graphics: graphics_support(session.gfx),
+        time_zone: local_time_zone().unwrap_or_default(),
+        random_seed: rand::random(),
+        ..ClientConfig::new(server.target.host.clone(), server.credentials.clone(), size)
+    }
+}
+
+fn graphics_support(choice: GraphicsChoice) -> GraphicsSupport {
+    let (pipeline, avc420, avc444) = match choice {
+        GraphicsChoice::Auto | GraphicsChoice::Avc444 => (true, true, true),
+        GraphicsChoice::Avc420 => (true, true, false),
+        GraphicsChoice::Planar => (true, false, false),
+        GraphicsChoice::Off => (false, false, false),
+    };
+    GraphicsSupport {
+        pipeline,
+        avc420,
+        avc444,
+        ..Default::default()
+    }
+}
+
+/// The file of pinned certificates.
+fn known_hosts() -> PathBuf {
+    if let Some(path) = std::env::var_os(KNOWN_HOSTS_VARIABLE) {
+        return path.into();
+    }
+    // Without a home folder there is no better place than the current one.
+    let folder = etcetera::choose_base_strategy().map(|strategy| strategy.config_dir());
+    folder.unwrap_or_default().join("oriel").join("known_hosts")
+}
+
+fn machine_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("COMPUTERNAME").ok())?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// The offset in force now. Both names are the present one's: no switch is announced.
+#[cfg(unix)]
+fn local_time_zone() -> Option<TimeZone> {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
+    let now = libc::time_t::try_from(now.as_secs()).ok()?;
+    // SAFETY: `tm` is made of integers and a pointer, for which all zeros is a value.
+    let mut local: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values, which the call does not keep; it reads TZ, which
+    // nothing in this process changes.
+    if unsafe { libc::localtime_r(&raw const now, &raw mut local) }.is_null() {
+        return None;
+    }
+    let name = if local.tm_zone.is_null() {
+        String::new()
+    } else {
+        // SAFETY: the C library points `tm_zone` to a text of its own that ends with a NUL.
+        let name = unsafe { std::ffi::CStr::from_ptr(local.tm_zone) };
+        name.to_string_lossy().into_owned()
+    };
+    Some(TimeZone {
+        bias_minutes: i32::try_from(-local.tm_gmtoff / 60).ok()?,
+        standard_name: name.clone(),
+        daylight_name: name,
+    })
+}
+
+#[cfg(not(unix))]
+fn local_time_zone() -> Option<TimeZone> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_choice_of_graphics_offers_no_more_than_it_says() {
+        let offered = |choice| {
+            let support = graphics_support(choice);
+            (support.pipeline, support.avc420, support.avc444)
+        };
+        assert_eq!(offered(GraphicsChoice::Auto), (true, true, true));
+        assert_eq!(offered(GraphicsChoice::Avc420), (true, true, false));
+        assert_eq!(offered(GraphicsChoice::Planar), (true, false, false));
+        assert_eq!(offered(GraphicsChoice::Off), (false, false, false));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_time_zone_is_one_of_this_planet() {
+        let zone = local_time_zone().unwrap();
+        assert!(
+            (-14 * 60..=12 * 60).contains(&zone.bias_minutes),
+            "{zone:?}"
+        );
+        assert!(!zone.standard_name.is_empty());
+    }
+}

@@ -1,0 +1,424 @@
+//! The task that owns the stream and the protocol's machine.
+
+use std::{
+    collections::VecDeque,
+    io,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use oriel_codecs::geometry::Size;
+use oriel_protocol::{
+    client::{ClientConnection, ClientEvent, ConnectionStep, DisconnectReason},
+    graphics::{FrameId, FrameReport, GraphicsCommand, PointerUpdate},
+    input::LockKeys,
+};
+use oriel_render::Renderer;
+use oriel_transport::Fingerprint;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
+
+use super::{Figures, Inbox, Requests};
+use crate::failure::Failure;
+
+/// Bytes taken from the stream at once.
+const READ_BYTES: usize = 64 * 1024;
+/// While so much waits to be sent, no more input is taken: it merges in the inbox instead.
+const UNSENT_LIMIT: usize = 64 * 1024;
+/// How long a server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Frames whose arrival is remembered until they are acknowledged: more than any server has open.
+const OPEN_FRAMES: usize = 256;
+
+/// Takes graphics commands; [`Renderer`] is one.
+pub trait Canvas: Send + Sync {
+    /// Queues a command, or gives it back where there is no room; [`Inbox::set_room`] follows then.
+    fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand>;
+}
+
+impl Canvas for Renderer {
+    fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand> {
+        Renderer::try_submit(self, command)
+    }
+}
+
+/// What a session tells while it is made and while it runs.
+#[derive(Debug)]
+pub enum Notice {
+    /// So many steps of connecting are done; the last one took so long.
+    Step {
+        /// How many.
+        done: usize,
+        /// How long.
+        took: Duration,
+    },
+    /// The server's certificate was seen for the first time and pinned.
+    Pinned(Fingerprint),
+    /// The desktop's size, at the start and whenever the server changes it.
+    Desktop(Size),
+    /// The mouse pointer changed.
+    Pointer(PointerUpdate),
+    /// The server takes layouts.
+    LayoutsWelcome,
+    /// The server set the keyboard's lights.
+    Locks(LockKeys),
+    /// The server wants a beep.
+    Beep,
+    /// The figures that were asked for.
+    Figures(Box<Figures>),
+}
+
+/// Why a session ended in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// It was asked for here.
+    Left,
+    /// The user signed out, over there.
+    SignedOut,
+}
+
+/// How a session ended.
+pub type End = Result<Farewell, Failure>;
+
+/// What a link is tied to.
+#[derive(Clone, Copy)]
+pub struct Wires<'a> {
+    /// Where the pictures go.
+    pub canvas: &'a dyn Canvas,
+    /// Where requests come from.
+    pub inbox: &'a Inbox,
+    /// Who is told; must not wait.
+    pub tell: &'a (dyn Fn(Notice) + Send + Sync),
+    /// The round trip now, where it can be measured.
+    pub round_trip: &'a (dyn Fn() -> Option<Duration> + Send + Sync),
+}
+
+/// A running session over `S`, which is encrypted already.
+pub struct Link<'a, S> {
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    machine: ClientConnection,
+    /// What the machine told before the session ran.
+    early: VecDeque<ClientEvent>,
+    wires: Wires<'a>,
+    /// Refused by the canvas; nothing is read until it is taken.
+    blocked: Option<GraphicsCommand>,
+    /// Waits while the server reactivates the session: no input may be sent then, and none dropped.
+    held_input: Vec<oriel_protocol::input::InputEvent>,
+    unsent: Vec<u8>,
+    /// Bytes of `unsent` that are sent.
+    sent: usize,
+    needs_flush: bool,
+    visible: Option<bool>,
+    desktop: Size,
+    open_frames: VecDeque<(FrameId, Instant)>,
+    acknowledged_us: Histogram<u64>,
+    started: Instant,
+    leaving: bool,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
+    /// A session whose machine is active already; `early` is what it told so far.
+    pub fn new(
+        stream: S,
+        machine: ClientConnection,
+        early: VecDeque<ClientEvent>,
+        wires: Wires<'a>,
+    ) -> Self {
+        let (reader, writer) = split(stream);
+        Self {
+            reader,
+            writer,
+            machine,
+            early,
+            wires,
+            blocked: None,
+            held_input: Vec::new(),
+            unsent: Vec::new(),
+            sent: 0,
+            needs_flush: false,
+            visible: None,
+            desktop: Size::default(),
+            open_frames: VecDeque::new(),
+            acknowledged_us: Histogram::new_with_max(60_000_000, 2)
+                .expect("bounds that the histogram allows"),
+            started: Instant::now(),
+            leaving: false,
+        }
+    }
+
+    /// Runs the session to its end.
+    pub async fn run(&mut self) -> End {
+        let mut buffer = vec![0; READ_BYTES];
+        let mut goodbye = None;
+        loop {
+            if let Some(end) = self.take_events() {
+                self.flush_for_goodbye().await;
+                return end;
+            }
+            self.machine.poll_transmit(&mut self.unsent);
+            let timeout = [self.machine.poll_timeout(), goodbye]
+                .into_iter()
+                .flatten()
+                .min();
+            let must_send = !self.unsent.is_empty() || self.needs_flush;
+            tokio::select! {
+                biased;
+                requests = self.wires.inbox.next(), if self.unsent.len() < UNSENT_LIMIT => {
+                    if let Some(failure) = self.serve(requests) {
+                        return Err(failure);
+                    }
+                    if self.leaving && goodbye.is_none() {
+                        goodbye = Some(Instant::now() + GOODBYE);
+                    }
+                }
+                result = send(&mut self.writer, &self.unsent[self.sent..]), if must_send => {
+                    match result {
+                        Ok(count) => self.wrote(count),
+                        Err(error) => return self.lost(error),
+                    }
+                }
+                result = self.reader.read(&mut buffer), if self.blocked.is_none() => {
+                    match result {
+                        Ok(0) => self.machine.handle_stream_closed(Instant::now()),
+                        Ok(count) => {
+                            let result = self.machine.handle_data(Instant::now(), &buffer[..count]);
+                            if let Err(error) = result {
+                                // What came whole before it is still worth showing.
+                                if let Some(end) = self.take_events() {
+                                    return end;
+                                }
+                                return Err(Failure::from_protocol(&error));
+                            }
+                        }
+                        // Servers often hang up without TLS's own goodbye.
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                            self.machine.handle_stream_closed(Instant::now());
+                        }
+                        Err(error) => return self.lost(error),
+                    }
+                }
+                () = sleep_until(timeout) => {
+                    let now = Instant::now();
+                    if goodbye.is_some_and(|at| at <= now) {
+                        return Ok(Farewell::Left);
+                    }
+                    if let Err(error) = self.machine.handle_timeout(now) {
+                        return Err(Failure::from_protocol(&error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The figures so far.
+    pub fn figures(&self) -> Figures {
+        let connection = self.machine.statistics().clone();
+        let offer = self.machine.offer();
+        Figures {
+            connection,
+            acknowledged: super::record::summary(&self.acknowledged_us),
+            round_trip: (self.wires.round_trip)().or(offer
+                .server_rtt_ms
+                .map(|ms| Duration::from_millis(ms.into()))),
+            offer: offer.clone(),
+            desktop: self.desktop,
+            lasted: self.started.elapsed(),
+        }
+    }
+
+    /// Hands on what the machine has to tell, as long as the canvas takes it.
+    fn take_events(&mut self) -> Option<End> {
+        loop {
+            if let Some(command) = self.blocked.take() {
+                self.submit(command);
+            }
+            if self.blocked.is_some() {
+                return None;
+            }
+            let early = self.early.pop_front();
+            let event = early.or_else(|| self.machine.poll_event())?;
+            if let Some(end) = self.take_event(event) {
+                return Some(end);
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: ClientEvent) -> Option<End> {
+        match event {
+            ClientEvent::Graphics(command) => self.submit(command),
+            ClientEvent::Active {
+                desktop,
+                is_reactivation,
+            } => {
+                tracing::debug!(?desktop, is_reactivation, "the session is active");
+                self.desktop = desktop;
+                (self.wires.tell)(Notice::Desktop(desktop));
+                let held = std::mem::take(&mut self.held_input);
+                self.machine.send_input(&held);
+                // The server forgot what it was told before.
+                if self.visible == Some(false) {
+                    self.machine.suppress_output(None);
+                }
+            }
+            ClientEvent::Pointer(update) => (self.wires.tell)(Notice::Pointer(update)),
+            ClientEvent::DisplayControlReady { max_monitors, .. } => {
+                tracing::debug!(max_monitors, "the server takes layouts");
+                (self.wires.tell)(Notice::LayoutsWelcome);
+            }
+            ClientEvent::KeyboardIndicators(locks) => (self.wires.tell)(Notice::Locks(locks)),
+            ClientEvent::Beep { .. } => (self.wires.tell)(Notice::Beep),
+            ClientEvent::GraphicsPipeline { is_open } => {
+                tracing::debug!(is_open, "graphics pipeline");
+            }
+            ClientEvent::SignedIn { session_id, .. } => {
+                tracing::debug!(session_id, "signed in");
+            }
+            ClientEvent::LogonNotification { kind, data } => {
+                tracing::info!(kind, data, "the sign-in needs attention");
+            }
+            ClientEvent::Redirect(redirection) => {
+                return Some(Err(Failure::Redirected {
+                    target: redirection.target_fqdn.or(redirection.target_address),
+                }));
+            }
+            ClientEvent::Disconnected(reason) => return Some(self.ended(reason)),
+            other => tracing::debug!(?other, "nothing to do"),
+        }
+        None
+    }
+
+    fn submit(&mut self, command: GraphicsCommand) {
+        if self.leaving {
+            return;
+        }
+        if let GraphicsCommand::EndFrame { frame } = &command {
+            if self.open_frames.len() == OPEN_FRAMES {
+                self.open_frames.pop_front();
+            }
+            // A command that is refused comes here again: the first time counts.
+            if !self.open_frames.iter().any(|(known, _)| known == frame) {
+                self.open_frames.push_back((*frame, Instant::now()));
+            }
+        }
+        self.blocked = self.wires.canvas.try_submit(command).err();
+    }
+
+    /// Does what was asked; returns why the session cannot go on.
+    fn serve(&mut self, requests: Requests) -> Option<Failure> {
+        let Requests {
+            input,
+            frames,
+            has_room: _, // `take_events` tries again in any case.
+            layout,
+            is_visible,
+            refresh,
+            wants_statistics,
+            disconnect,
+            failure,
+        } = requests;
+        let now = Instant::now();
+        if self.machine.step() == ConnectionStep::Active {
+            self.machine.send_input(&input);
+        } else {
+            self.held_input.extend(input);
+        }
+        for report in frames {
+            self.acknowledge(now, report);
+        }
+        if let Some(layout) = layout
+            && !self.machine.request_layout(&[layout])
+        {
+            tracing::debug!("the server takes no layouts: the picture is scaled");
+        }
+        if let Some(is_visible) = is_visible
+            && self.visible.unwrap_or(true) != is_visible
+        {
+            self.visible = Some(is_visible);
+            let whole = self.desktop.to_rect();
+            self.machine.suppress_output(is_visible.then_some(whole));
+        }
+        if !refresh.is_empty() {
+            self.machine.refresh(&refresh);
+        }
+        if wants_statistics {
+            (self.wires.tell)(Notice::Figures(Box::new(self.figures())));
+        }
+        if disconnect && !self.leaving {
+            self.leaving = true;
+            self.blocked = None;
+            self.machine.disconnect(now);
+        }
+        failure
+    }
+
+    fn acknowledge(&mut self, now: Instant, report: FrameReport) {
+        if let Some(at) = self
+            .open_frames
+            .iter()
+            .position(|(frame, _)| *frame == report.frame)
+            && let Some((_, received)) = self.open_frames.remove(at)
+        {
+            let us = now.duration_since(received).as_micros();
+            let us = u64::try_from(us).unwrap_or(u64::MAX);
+            self.acknowledged_us.saturating_record(us);
+        }
+        self.machine.acknowledge_frame(now, report);
+    }
+
+    /// Some bytes left, or, if there were none to send, all that were buffered below did.
+    fn wrote(&mut self, count: usize) {
+        self.needs_flush = count > 0;
+        self.sent += count;
+        if self.sent == self.unsent.len() {
+            self.unsent.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Sends the last words, if the server still listens.
+    async fn flush_for_goodbye(&mut self) {
+        self.machine.poll_transmit(&mut self.unsent);
+        let last = async {
+            self.writer.write_all(&self.unsent[self.sent..]).await?;
+            self.writer.shutdown().await
+        };
+        // Whoever hung up first misses nothing.
+        let _ = tokio::time::timeout(GOODBYE, last).await;
+    }
+
+    fn ended(&self, reason: DisconnectReason) -> End {
+        if self.leaving {
+            return Ok(Farewell::Left);
+        }
+        Failure::from_disconnect(reason)
+    }
+
+    fn lost(&self, error: io::Error) -> End {
+        if self.leaving {
+            return Ok(Farewell::Left);
+        }
+        Err(Failure::ConnectionLost {
+            step: "the session".into(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+/// Sends some of `bytes`, or flushes where there are none. Given up, it has sent nothing.
+async fn send(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() {
+        writer.flush().await?;
+        return Ok(0);
+    }
+    match writer.write(bytes).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        count => Ok(count),
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,14 @@
+//! The window: winit's events in, input and pictures out.
+//!
+//! Everything here runs on the main thread and never waits: the session has a task of its own, the
+//! renderer has threads of its own, and both tell what happened through the event loop.
+
+mod app;
+mod cursor;
+mod lock_keys;
+mod mouse;
+mod resize;
+mod surface;
+
+pub use app::{Launch, Outcome, run};
+pub use lock_keys::{LocalKeyboard, windows_layout};

@@ -1,0 +1,126 @@
+//! When a new size of the window becomes a new layout of the desktop.
+
+use std::time::{Duration, Instant};
+
+use oriel_codecs::geometry::{Rect, Size};
+use oriel_protocol::client::MonitorLayout;
+use oriel_render::Scaling;
+
+/// A window that kept its size for so long is done being resized.
+const SETTLE: Duration = Duration::from_millis(250);
+
+/// Holds back layouts until the window keeps its size: each one makes the server rebuild its
+/// desktop.
+#[derive(Debug, Default)]
+pub struct LayoutDebounce {
+    wanted: Option<(MonitorLayout, Instant)>,
+    asked: Option<MonitorLayout>,
+}
+
+impl LayoutDebounce {
+    /// The desktop was given this layout when the session began.
+    pub fn begin(&mut self, layout: MonitorLayout) {
+        *self = Self {
+            wanted: None,
+            asked: Some(layout),
+        };
+    }
+
+    /// The window has a new size or scale.
+    pub fn resized(&mut self, layout: MonitorLayout, now: Instant) {
+        self.wanted = Some((layout, now + SETTLE)).filter(|_| self.asked != Some(layout));
+    }
+
+    /// When [`Self::due`] will have something.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.wanted.map(|(_, at)| at)
+    }
+
+    /// The layout to ask for now, once.
+    pub fn due(&mut self, now: Instant) -> Option<MonitorLayout> {
+        let (layout, _) = self.wanted.take_if(|(_, at)| *at <= now)?;
+        self.asked = Some(layout);
+        Some(layout)
+    }
+}
+
+/// The layout of one monitor that fills a window, within what the protocol allows: 200 to 8192
+/// pixels, the width even, the scale 100 to 500 (`[MS-RDPEDISP] 2.2.2.2.1`).
+pub fn window_layout(window: Size, scale_factor: f64) -> MonitorLayout {
+    let side = |length: u32| length.clamp(200, 8192);
+    let size = Size::new(side(window.width) & !1, side(window.height));
+    MonitorLayout {
+        rect: Rect::at(Default::default(), size),
+        desktop_scale_percent: ((scale_factor * 100.0).round() as u32).clamp(100, 500),
+        ..MonitorLayout::single(size)
+    }
+}
+
+/// How a desktop fills a window: a column that is missing because widths are even is no reason to
+/// scale, and blur, the whole picture.
+pub fn scaling(desktop: Size, window: Size) -> Scaling {
+    let is_one_column_short = desktop.width + 1 == window.width && desktop.height == window.height;
+    if is_one_column_short {
+        Scaling::OneToOne
+    } else {
+        Scaling::Fit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(width: u32) -> MonitorLayout {
+        window_layout(Size::new(width, 600), 1.0)
+    }
+
+    #[test]
+    fn only_the_last_of_many_sizes_is_asked_for() {
+        let start = Instant::now();
+        let mut debounce = LayoutDebounce::default();
+        debounce.begin(layout(800));
+        for step in 1..=20 {
+            let now = start + Duration::from_millis(50 * step);
+            debounce.resized(layout(800 + 10 * step as u32), now);
+            assert_eq!(debounce.due(now), None);
+        }
+        let deadline = debounce.deadline().unwrap();
+        assert_eq!(deadline, start + Duration::from_millis(1000) + SETTLE);
+        assert_eq!(debounce.due(deadline), Some(layout(1000)));
+        assert_eq!(debounce.due(deadline), None);
+        assert_eq!(debounce.deadline(), None);
+    }
+
+    #[test]
+    fn a_window_back_at_its_size_asks_for_nothing() {
+        let now = Instant::now();
+        let mut debounce = LayoutDebounce::default();
+        debounce.begin(layout(800));
+        debounce.resized(layout(900), now);
+        debounce.resized(layout(800), now);
+        assert_eq!(debounce.deadline(), None);
+    }
+
+    #[test]
+    fn an_odd_window_shows_its_desktop_pixel_by_pixel() {
+        let window = Size::new(1281, 801);
+        let desktop = window_layout(window, 1.0).rect.size();
+        assert_eq!(scaling(desktop, window), Scaling::OneToOne);
+        assert_eq!(scaling(Size::new(1024, 768), window), Scaling::Fit);
+    }
+
+    #[test]
+    fn a_layout_is_one_that_the_protocol_allows() {
+        let odd = window_layout(Size::new(1281, 801), 1.25);
+        assert_eq!(odd.rect.size(), Size::new(1280, 801));
+        assert_eq!(odd.desktop_scale_percent, 125);
+        let tiny = window_layout(Size::new(1, 0), 0.5);
+        assert_eq!(tiny.rect.size(), Size::new(200, 200));
+        assert_eq!(tiny.desktop_scale_percent, 100);
+        assert_eq!(
+            window_layout(Size::new(20_000, 20_000), 9.0).rect.width(),
+            8192
+        );
+    }
+}
