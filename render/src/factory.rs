@@ -1,54 +1,92 @@
 //! Makes compositors: the first one, and those that take over when one fails.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    compositor::{Compositor, CpuCompositor},
+    compositor::{Compositor, CpuCompositor, GpuCompositor},
     error::{CompositorError, RenderError},
     present::SoftwareWindow,
     renderer::{CompositorChoice, PresentTarget},
     window::WindowHandle,
 };
 
-/// Knows the window and what was asked for.
+/// A device that is lost more often than this in [`LOSS_WINDOW`] is not opened again.
+const MAX_LOSSES: usize = 3;
+const LOSS_WINDOW: Duration = Duration::from_secs(60);
+
+/// Knows the window and what was asked for, and remembers what failed.
 pub(crate) struct CompositorFactory {
     choice: CompositorChoice,
     window: Option<Arc<dyn WindowHandle>>,
+    losses: Vec<Instant>,
 }
 
 impl CompositorFactory {
-    pub(crate) fn new(
-        choice: CompositorChoice,
-        target: &PresentTarget,
-    ) -> Result<Self, RenderError> {
+    pub(crate) fn new(choice: CompositorChoice, target: &PresentTarget) -> Self {
         let window = match target {
             PresentTarget::Headless => None,
             PresentTarget::Window { window, .. } => Some(window.clone()),
         };
-        Ok(Self { choice, window })
+        Self {
+            choice,
+            window,
+            losses: Vec::new(),
+        }
     }
 
-    /// The compositor that was asked for, and what there is to say about it.
+    /// The compositor that was asked for. `Auto` takes the GPU only where it is one: emulated on
+    /// the CPU, its colour conversion alone costs more than all of the CPU compositor's work.
     pub(crate) fn first(&self) -> Result<Box<dyn Compositor>, RenderError> {
         match self.choice {
-            CompositorChoice::Gpu => Err(RenderError::NoAdapter("not built in".into())),
-            CompositorChoice::Auto | CompositorChoice::Cpu => self.cpu(),
+            CompositorChoice::Gpu => self.gpu(),
+            CompositorChoice::Cpu => self.cpu(),
+            CompositorChoice::Auto => self.gpu().or_else(|reason| {
+                tracing::debug!(%reason, "no graphics device is used");
+                self.cpu()
+            }),
         }
     }
 
     /// A compositor to take the place of one that failed, which is dropped first: a window takes
-    /// pixels from one at a time.
+    /// pixels from one at a time. A lost device is opened again, unless that happens all the time;
+    /// one without memory is not.
     pub(crate) fn replacement(
-        &self,
-        _error: &CompositorError,
+        &mut self,
+        error: &CompositorError,
         failed: &mut Box<dyn Compositor>,
     ) -> Result<Box<dyn Compositor>, RenderError> {
+        let was_gpu = failed.adapter().is_some();
         *failed = Box::new(CpuCompositor::new(None));
-        self.cpu()
+        let now = Instant::now();
+        self.losses
+            .retain(|loss| now.duration_since(*loss) < LOSS_WINDOW);
+        self.losses.push(now);
+        let is_worth_it = match error {
+            CompositorError::DeviceLost(_) | CompositorError::System(_) => {
+                self.losses.len() <= MAX_LOSSES
+            }
+            CompositorError::OutOfMemory(_) => false,
+        };
+        if was_gpu && is_worth_it {
+            self.gpu().or_else(|reason| {
+                tracing::warn!(%reason, "the graphics device does not come back");
+                self.cpu()
+            })
+        } else {
+            self.cpu()
+        }
     }
 
-    /// A compositor that needs no device.
-    pub(crate) fn cpu(&self) -> Result<Box<dyn Compositor>, RenderError> {
+    fn gpu(&self) -> Result<Box<dyn Compositor>, RenderError> {
+        let accept_emulated = self.choice == CompositorChoice::Gpu;
+        let compositor = GpuCompositor::open(self.window.clone(), accept_emulated)?;
+        Ok(Box::new(compositor))
+    }
+
+    fn cpu(&self) -> Result<Box<dyn Compositor>, RenderError> {
         let window = self.window.as_ref().map(SoftwareWindow::new).transpose()?;
         Ok(Box::new(CpuCompositor::new(window)))
     }

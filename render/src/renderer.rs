@@ -154,7 +154,7 @@ impl Renderer {
         let stage = DecodeStage::start(config.decode, recorder.clone(), move || waker.post(|_| ()))
             .map_err(RenderError::Thread)?;
         let stage = Arc::new(stage);
-        let factory = CompositorFactory::new(config.compositor, &target)?;
+        let factory = CompositorFactory::new(config.compositor, &target);
         let (started, start) = crossbeam_channel::bounded(1);
         let thread = {
             let (stage, mailbox, recorder) = (stage.clone(), mailbox.clone(), recorder.clone());

@@ -14,6 +14,7 @@
 mod cpu;
 mod damage;
 pub(crate) mod filter;
+mod gpu;
 mod paint;
 mod scene;
 
@@ -29,6 +30,7 @@ use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 pub use cpu::CpuCompositor;
 pub use damage::Damage;
 pub use filter::{Filter, Scaler};
+pub use gpu::GpuCompositor;
 pub use scene::{ApplyError, Scene, SceneLimits};
 
 use crate::{decode::PixelBlock, error::CompositorError, view::View};

@@ -1,0 +1,235 @@
+//! Work that is recorded and not yet submitted.
+
+use bytemuck::Pod;
+use oriel_codecs::geometry::{Point, Rect, Size};
+use oriel_shaders::{PassUniform, RectInstance, ScaleUniform};
+
+use super::{
+    device::{GpuDevice, Texture},
+    passes::Pass,
+    staging::{Rows, StagingRing},
+};
+use crate::error::CompositorError;
+
+/// Uniforms and instances of one submission.
+const ARENA_BYTES: usize = 1 << 20;
+/// Uniforms start at multiples of this on every device.
+const UNIFORM_ALIGNMENT: usize = 256;
+/// Instances of one draw; more become several draws.
+const MAX_INSTANCES: usize = 4096;
+/// Staged bytes after which work is submitted without being asked for, so that the device starts.
+const SUBMIT_BYTES: u64 = 24 << 20;
+
+/// Commands, and what they read: one submission.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    encoder: Option<wgpu::CommandEncoder>,
+    staging: StagingRing,
+    /// Written to `buffer` when the work is submitted: no command reads it before.
+    arena: Vec<u8>,
+    buffer: wgpu::Buffer,
+}
+
+/// Where a draw goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) view: &'a wgpu::TextureView,
+    pub(crate) size: Size,
+}
+
+impl<'a> From<&'a Texture> for Target<'a> {
+    fn from(texture: &'a Texture) -> Self {
+        Self {
+            view: &texture.view,
+            size: texture.size,
+        }
+    }
+}
+
+/// What a draw reads.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reads<'a> {
+    pub(crate) textures: &'a [&'a wgpu::TextureView],
+    /// Where the textures' first pixel lies on the target.
+    pub(crate) origin: Point,
+    pub(crate) scale: Option<ScaleUniform>,
+}
+
+impl Batch {
+    pub(crate) fn new(gpu: &GpuDevice) -> Self {
+        Self {
+            encoder: None,
+            staging: StagingRing::new(),
+            arena: Vec::with_capacity(ARENA_BYTES),
+            buffer: gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("uniforms and instances"),
+                size: ARENA_BYTES as u64,
+                usage: wgpu::BufferUsages::UNIFORM
+                    | wgpu::BufferUsages::VERTEX
+                    | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            }),
+        }
+    }
+
+    /// The encoder, for copies.
+    pub(crate) fn encoder(&mut self, gpu: &GpuDevice) -> &mut wgpu::CommandEncoder {
+        encoder_of(&mut self.encoder, gpu)
+    }
+
+    /// Copies the rectangle `from` of rows in memory to a place in a texture.
+    pub(crate) fn upload(
+        &mut self,
+        gpu: &GpuDevice,
+        rows: Rows<'_>,
+        from: &Rect,
+        texture: &Texture,
+        to: Point,
+    ) -> Result<(), CompositorError> {
+        self.submit_if_large(gpu);
+        let encoder = encoder_of(&mut self.encoder, gpu);
+        self.staging
+            .upload(gpu, encoder, rows, from, texture, (to.x, to.y))
+    }
+
+    /// Draws rectangles of the target.
+    pub(crate) fn draw_rects(
+        &mut self,
+        gpu: &GpuDevice,
+        pass: &Pass,
+        target: Target<'_>,
+        reads: Reads<'_>,
+        rects: &[Rect],
+    ) {
+        let instances: Vec<_> = rects
+            .iter()
+            .map(|rect| RectInstance { rect: edges(rect) })
+            .collect();
+        self.draw(gpu, pass, target, reads, &instances);
+    }
+
+    /// Draws instances of whatever kind the pass takes.
+    pub(crate) fn draw<T: Pod>(
+        &mut self,
+        gpu: &GpuDevice,
+        pass: &Pass,
+        target: Target<'_>,
+        reads: Reads<'_>,
+        instances: &[T],
+    ) {
+        for instances in instances.chunks(MAX_INSTANCES) {
+            let bytes = size_of_val(instances);
+            if self.arena.len() + bytes + 3 * UNIFORM_ALIGNMENT > ARENA_BYTES {
+                self.submit(gpu);
+            }
+            let uniform = self.put(bytemuck::bytes_of(&PassUniform {
+                target_size: [target.size.width as f32, target.size.height as f32],
+                origin: [reads.origin.x, reads.origin.y],
+            }));
+            let scale = reads
+                .scale
+                .map(|scale| self.put(bytemuck::bytes_of(&scale)));
+            let at = self.put(bytemuck::cast_slice(instances)) as u64;
+            let binding = |offset: usize, bytes: usize| {
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &self.buffer,
+                    offset: offset as u64,
+                    size: wgpu::BufferSize::new(bytes as u64),
+                })
+            };
+            let mut resources = vec![binding(uniform, size_of::<PassUniform>())];
+            let textures = reads.textures.iter().copied();
+            resources.extend(textures.map(wgpu::BindingResource::TextureView));
+            resources.extend(scale.map(|offset| binding(offset, size_of::<ScaleUniform>())));
+            let entries: Vec<_> = (0..)
+                .zip(resources)
+                .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+                .collect();
+            let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &pass.layout,
+                entries: &entries,
+            });
+            let encoder = encoder_of(&mut self.encoder, gpu);
+            let mut render = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: target.view,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations {
+                        load: wgpu::LoadOp::Load,
+                        store: wgpu::StoreOp::Store,
+                    },
+                })],
+                ..Default::default()
+            });
+            render.set_pipeline(&pass.pipeline);
+            render.set_bind_group(0, &group, &[]);
+            render.set_vertex_buffer(0, self.buffer.slice(at..at + bytes as u64));
+            render.draw(0..4, 0..instances.len() as u32);
+        }
+    }
+
+    /// One colour, as red, green, blue, alpha from 0 to 1, everywhere.
+    pub(crate) fn clear(&mut self, gpu: &GpuDevice, view: &wgpu::TextureView, color: [f64; 4]) {
+        let [r, g, b, a] = color;
+        let encoder = encoder_of(&mut self.encoder, gpu);
+        // A pass that draws nothing still clears.
+        encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations {
+                    load: wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a }),
+                    store: wgpu::StoreOp::Store,
+                },
+            })],
+            ..Default::default()
+        });
+    }
+
+    /// Hands the work to the device.
+    pub(crate) fn submit(&mut self, gpu: &GpuDevice) {
+        let Some(encoder) = self.encoder.take() else {
+            return;
+        };
+        if !self.arena.is_empty() {
+            gpu.queue.write_buffer(&self.buffer, 0, &self.arena);
+            self.arena.clear();
+        }
+        self.staging.before_submit();
+        gpu.queue.submit([encoder.finish()]);
+        self.staging.after_submit(gpu);
+    }
+
+    fn submit_if_large(&mut self, gpu: &GpuDevice) {
+        if self.staging.pending_bytes() > SUBMIT_BYTES {
+            self.submit(gpu);
+        }
+    }
+
+    /// Puts bytes into the arena, where there is room; returns where.
+    fn put(&mut self, bytes: &[u8]) -> usize {
+        let at = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        self.arena
+            .resize(self.arena.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+        at
+    }
+}
+
+fn encoder_of<'a>(
+    encoder: &'a mut Option<wgpu::CommandEncoder>,
+    gpu: &GpuDevice,
+) -> &'a mut wgpu::CommandEncoder {
+    encoder.get_or_insert_with(|| {
+        gpu.device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    })
+}
+
+/// A rectangle as instances have it.
+pub(crate) fn edges(rect: &Rect) -> [f32; 4] {
+    [rect.left, rect.top, rect.right, rect.bottom].map(|edge| edge as f32)
+}

@@ -1,0 +1,185 @@
+//! The device: opening it, and learning when it fails.
+
+use std::sync::Arc;
+
+use oriel_codecs::geometry::Size;
+use parking_lot::Mutex;
+
+use crate::error::{CompositorError, RenderError};
+
+/// An opened device. What goes wrong inside of it is noted and handed out by
+/// [`check`](Self::check), since the graphics system reports it long after the call.
+#[derive(Debug)]
+pub(crate) struct GpuDevice {
+    pub(crate) instance: wgpu::Instance,
+    pub(crate) adapter: wgpu::Adapter,
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    name: String,
+    faults: Arc<Mutex<Faults>>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    lost: Option<String>,
+    out_of_memory: Option<String>,
+    other: Option<String>,
+}
+
+impl GpuDevice {
+    /// Opens the adapter that can draw to `window`, or any. `accept_emulated` takes one that runs
+    /// on the CPU as well.
+    pub(crate) fn open(
+        instance: wgpu::Instance,
+        window: Option<&wgpu::Surface<'_>>,
+        accept_emulated: bool,
+    ) -> Result<Self, RenderError> {
+        let no_adapter = |error: &dyn std::fmt::Display| RenderError::NoAdapter(error.to_string());
+        let options = wgpu::RequestAdapterOptions {
+            compatible_surface: window,
+            ..Default::default()
+        };
+        let adapter = pollster::block_on(instance.request_adapter(&options))
+            .map_err(|error| no_adapter(&error))?;
+        let info = adapter.get_info();
+        if info.device_type == wgpu::DeviceType::Cpu && !accept_emulated {
+            return Err(RenderError::NoAdapter(format!(
+                "{} runs on the CPU",
+                info.name
+            )));
+        }
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("oriel"),
+            required_limits: wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits()),
+            ..Default::default()
+        }))
+        .map_err(|error| no_adapter(&error))?;
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let noted = faults.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            noted
+                .lock()
+                .lost
+                .get_or_insert_with(|| format!("{reason:?}: {message}"));
+        });
+        let noted = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error| {
+            let text = error.to_string();
+            let mut faults = noted.lock();
+            let place = match error {
+                wgpu::Error::OutOfMemory { .. } => &mut faults.out_of_memory,
+                wgpu::Error::Validation { .. } | wgpu::Error::Internal { .. } => &mut faults.other,
+            };
+            place.get_or_insert(text);
+        }));
+        Ok(Self {
+            instance,
+            name: format!("{} ({})", info.name, info.backend),
+            adapter,
+            device,
+            queue,
+            faults,
+        })
+    }
+
+    /// The adapter and the system that drives it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Largest width and height of a texture.
+    pub(crate) fn max_side_px(&self) -> u32 {
+        self.device.limits().max_texture_dimension_2d
+    }
+
+    /// What has gone wrong since the device was opened, the worst first.
+    pub(crate) fn check(&self) -> Result<(), CompositorError> {
+        let mut faults = self.faults.lock();
+        if let Some(reason) = &faults.lost {
+            return Err(CompositorError::DeviceLost(reason.clone()));
+        }
+        if let Some(reason) = faults.out_of_memory.take() {
+            return Err(CompositorError::OutOfMemory(reason));
+        }
+        match faults.other.take() {
+            Some(reason) => Err(CompositorError::System(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// A texture whose first content is transparent black.
+    pub(crate) fn texture(
+        &self,
+        label: &str,
+        size: Size,
+        format: wgpu::TextureFormat,
+    ) -> Result<Texture, CompositorError> {
+        let usage = wgpu::TextureUsages::COPY_SRC
+            | wgpu::TextureUsages::COPY_DST
+            | wgpu::TextureUsages::TEXTURE_BINDING
+            | wgpu::TextureUsages::RENDER_ATTACHMENT;
+        let texture = self.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: wgpu::Extent3d {
+                width: size.width.max(1),
+                height: size.height.max(1),
+                depth_or_array_layers: 1,
+            },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage,
+            view_formats: &[],
+        });
+        self.check()?;
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        Ok(Texture {
+            texture,
+            view,
+            size,
+        })
+    }
+
+    /// Ends the device as a driver's crash would.
+    pub(crate) fn destroy(&self) {
+        self.device.destroy();
+        self.faults
+            .lock()
+            .lost
+            .get_or_insert_with(|| "destroyed".into());
+    }
+}
+
+/// A texture and its only view.
+#[derive(Debug)]
+pub(crate) struct Texture {
+    pub(crate) texture: wgpu::Texture,
+    pub(crate) view: wgpu::TextureView,
+    pub(crate) size: Size,
+}
+
+impl Texture {
+    /// A place in the texture, for copies.
+    pub(crate) fn at(&self, x: i32, y: i32) -> wgpu::TexelCopyTextureInfo<'_> {
+        wgpu::TexelCopyTextureInfo {
+            texture: &self.texture,
+            mip_level: 0,
+            origin: wgpu::Origin3d {
+                x: x as u32,
+                y: y as u32,
+                z: 0,
+            },
+            aspect: wgpu::TextureAspect::All,
+        }
+    }
+}
+
+/// A size for copies.
+pub(crate) fn extent(size: Size) -> wgpu::Extent3d {
+    wgpu::Extent3d {
+        width: size.width,
+        height: size.height,
+        depth_or_array_layers: 1,
+    }
+}

@@ -1,0 +1,435 @@
+//! The compositor for machines with a GPU: textures, and the shaders of `oriel-shaders`.
+//!
+//! Work is recorded as it comes and submitted when the output is composed: pixels go through a
+//! ring of mapped buffers, and only what changed is drawn into an output that persists. A window
+//! gets one blit of it a picture.
+
+mod batch;
+mod device;
+mod passes;
+mod planes;
+mod read_back;
+mod staging;
+mod window;
+
+use std::{collections::HashMap, sync::Arc};
+
+use oriel_codecs::{
+    geometry::{Point, Rect, Size},
+    picture::{BYTES_PER_PIXEL, Picture},
+    video::DecodedAvc,
+};
+use oriel_protocol::graphics::{CacheSlot, SurfaceId};
+use oriel_shaders::FillInstance;
+
+use self::{
+    batch::{Batch, Reads, Target, edges},
+    device::{GpuDevice, Texture, extent},
+    passes::{SURFACE_FORMAT, SurfacePasses},
+    planes::SurfacePlanes,
+    staging::Rows,
+    window::{GpuWindow, WindowPainter},
+};
+use super::{Compositor, CopyRegion, CopySource, Layer, Presentation, Presented};
+use crate::{
+    decode::PixelBlock,
+    error::{CompositorError, RenderError},
+    window::WindowHandle,
+};
+
+/// Opaque black, as red, green, blue, alpha.
+const BLACK: [f32; 4] = [0.0, 0.0, 0.0, 1.0];
+
+/// Surfaces, cache and output as textures.
+#[derive(Debug)]
+pub struct GpuCompositor {
+    // Dropped in this order: the window's surface before the device that draws to it.
+    window: Option<GpuWindow>,
+    picture_painter: Option<WindowPainter>,
+    output: Texture,
+    surfaces: HashMap<SurfaceId, Surface>,
+    cache: HashMap<CacheSlot, Texture>,
+    /// What a surface is copied through onto itself.
+    scratch: Option<Texture>,
+    /// Alpha on its way to a surface.
+    alpha: Option<Texture>,
+    passes: SurfacePasses,
+    batch: Batch,
+    gpu: GpuDevice,
+}
+
+#[derive(Debug)]
+struct Surface {
+    texture: Texture,
+    planes: SurfacePlanes,
+}
+
+impl GpuCompositor {
+    /// Opens the adapter that can draw to `window`, or any adapter. `accept_emulated` takes one
+    /// that runs on the CPU as well, which is slower than [`CpuCompositor`](super::CpuCompositor).
+    ///
+    /// # Errors
+    /// [`RenderError::NoAdapter`] where there is none; [`RenderError::Window`] where the window
+    /// takes no picture from it.
+    pub fn open(
+        window: Option<Arc<dyn WindowHandle>>,
+        accept_emulated: bool,
+    ) -> Result<Self, RenderError> {
+        let instance = window::instance(window.as_ref());
+        let surface = window
+            .as_ref()
+            .map(|window| window::surface(&instance, window))
+            .transpose()?;
+        let gpu = GpuDevice::open(instance, surface.as_ref(), accept_emulated)?;
+        let window = match (window, surface) {
+            (Some(window), Some(surface)) => Some(GpuWindow::new(&gpu, window, surface)?),
+            _ => None,
+        };
+        let compositor = Self {
+            window,
+            picture_painter: None,
+            output: gpu.texture("output", Size::default(), SURFACE_FORMAT)?,
+            surfaces: HashMap::new(),
+            cache: HashMap::new(),
+            scratch: None,
+            alpha: None,
+            passes: SurfacePasses::new(&gpu),
+            batch: Batch::new(&gpu),
+            gpu,
+        };
+        compositor.gpu.check()?;
+        Ok(compositor)
+    }
+
+    /// Ends the device, as a driver's crash would. For tests.
+    #[doc(hidden)]
+    pub fn lose_device(&self) {
+        self.gpu.destroy();
+    }
+
+    fn black_texture(&mut self, label: &str, size: Size) -> Result<Texture, CompositorError> {
+        let texture = self.gpu.texture(label, size, SURFACE_FORMAT)?;
+        self.batch
+            .clear(&self.gpu, &texture.view, BLACK.map(f64::from));
+        Ok(texture)
+    }
+}
+
+/// A surface's texture.
+fn texture_of(
+    surfaces: &HashMap<SurfaceId, Surface>,
+    surface: SurfaceId,
+) -> Result<&Texture, CompositorError> {
+    surfaces
+        .get(&surface)
+        .map(|kept| &kept.texture)
+        .ok_or_else(|| missing(surface))
+}
+
+/// The scene names only what it has made, so this is a bug of ours rather than the peer's.
+fn missing(what: impl std::fmt::Debug) -> CompositorError {
+    CompositorError::System(format!("{what:?} is not kept here"))
+}
+
+fn rows_of(block: &PixelBlock) -> Rows<'_> {
+    Rows {
+        data: block.data(),
+        stride_bytes: block.stride_bytes(),
+        bytes_per_pixel: BYTES_PER_PIXEL,
+    }
+}
+
+/// A texture of at least `size`, kept for the next time.
+fn grown<'a>(
+    kept: &'a mut Option<Texture>,
+    gpu: &GpuDevice,
+    size: Size,
+    format: wgpu::TextureFormat,
+) -> Result<&'a Texture, CompositorError> {
+    let old = kept
+        .as_ref()
+        .map_or(Size::default(), |texture| texture.size);
+    if kept.is_none() || old.width < size.width || old.height < size.height {
+        let size = Size::new(old.width.max(size.width), old.height.max(size.height));
+        *kept = Some(gpu.texture("scratch", size, format)?);
+    }
+    kept.as_ref().ok_or_else(|| missing("a scratch texture"))
+}
+
+fn copy_region(
+    gpu: &GpuDevice,
+    batch: &mut Batch,
+    source: &Texture,
+    region: &CopyRegion,
+    destination: &Texture,
+) {
+    batch.encoder(gpu).copy_texture_to_texture(
+        source.at(region.source.left, region.source.top),
+        destination.at(region.destination.x, region.destination.y),
+        extent(region.source.size()),
+    );
+}
+
+impl Compositor for GpuCompositor {
+    fn name(&self) -> &'static str {
+        "gpu"
+    }
+
+    fn adapter(&self) -> Option<&str> {
+        Some(self.gpu.name())
+    }
+
+    fn max_side_px(&self) -> u32 {
+        self.gpu.max_side_px()
+    }
+
+    fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
+        self.output = self.black_texture("output", output)?;
+        self.surfaces.clear();
+        self.cache.clear();
+        Ok(())
+    }
+
+    fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
+        let created = Surface {
+            texture: self.black_texture("surface", size)?,
+            planes: SurfacePlanes::default(),
+        };
+        self.surfaces.insert(surface, created);
+        Ok(())
+    }
+
+    fn delete_surface(&mut self, surface: SurfaceId) {
+        self.surfaces.remove(&surface);
+    }
+
+    fn fill(
+        &mut self,
+        surface: SurfaceId,
+        bgra: [u8; 4],
+        rects: &[Rect],
+    ) -> Result<(), CompositorError> {
+        let [blue, green, red, alpha] = bgra.map(|channel| f32::from(channel) / 255.0);
+        let instances: Vec<_> = rects
+            .iter()
+            .map(|rect| FillInstance {
+                rect: edges(rect),
+                color: [red, green, blue, alpha],
+            })
+            .collect();
+        let target = Target::from(texture_of(&self.surfaces, surface)?);
+        self.batch.draw(
+            &self.gpu,
+            &self.passes.fill,
+            target,
+            Reads::default(),
+            &instances,
+        );
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        source: CopySource,
+        destination: SurfaceId,
+        regions: &[CopyRegion],
+    ) -> Result<(), CompositorError> {
+        let onto = texture_of(&self.surfaces, destination)?;
+        let (gpu, batch) = (&self.gpu, &mut self.batch);
+        let from = match source {
+            CopySource::Cache(slot) => self.cache.get(&slot).ok_or_else(|| missing(slot))?,
+            CopySource::Surface(source) if source != destination => {
+                texture_of(&self.surfaces, source)?
+            }
+            CopySource::Surface(_) => {
+                // A texture is not copied onto itself: the whole source first, then its copies.
+                let whole = regions
+                    .iter()
+                    .fold(Rect::default(), |all, region| all.union(&region.source));
+                let scratch = grown(&mut self.scratch, gpu, whole.size(), SURFACE_FORMAT)?;
+                let out = CopyRegion {
+                    source: whole,
+                    destination: Point::default(),
+                };
+                copy_region(gpu, batch, onto, &out, scratch);
+                for region in regions {
+                    let back = CopyRegion {
+                        source: region.source.translate(-whole.left, -whole.top),
+                        ..*region
+                    };
+                    copy_region(gpu, batch, scratch, &back, onto);
+                }
+                return Ok(());
+            }
+        };
+        for region in regions {
+            copy_region(gpu, batch, from, region, onto);
+        }
+        Ok(())
+    }
+
+    fn store(
+        &mut self,
+        surface: SurfaceId,
+        rect: Rect,
+        slot: CacheSlot,
+    ) -> Result<(), CompositorError> {
+        // A slot is often filled again at its old size.
+        let texture = match self.cache.remove(&slot) {
+            Some(texture) if texture.size == rect.size() => texture,
+            _ => self.gpu.texture("cache", rect.size(), SURFACE_FORMAT)?,
+        };
+        let region = CopyRegion {
+            source: rect,
+            destination: Point::default(),
+        };
+        let source = texture_of(&self.surfaces, surface)?;
+        copy_region(&self.gpu, &mut self.batch, source, &region, &texture);
+        self.cache.insert(slot, texture);
+        Ok(())
+    }
+
+    fn restore_slot(&mut self, slot: CacheSlot, size: Size) -> Result<(), CompositorError> {
+        let texture = self.black_texture("cache", size)?;
+        self.cache.insert(slot, texture);
+        Ok(())
+    }
+
+    fn evict(&mut self, slot: CacheSlot) {
+        self.cache.remove(&slot);
+    }
+
+    fn draw_pixels(
+        &mut self,
+        surface: SurfaceId,
+        block: &PixelBlock,
+        region: CopyRegion,
+    ) -> Result<(), CompositorError> {
+        let texture = texture_of(&self.surfaces, surface)?;
+        let rows = rows_of(block);
+        self.batch
+            .upload(&self.gpu, rows, &region.source, texture, region.destination)
+    }
+
+    fn draw_alpha(
+        &mut self,
+        surface: SurfaceId,
+        block: &PixelBlock,
+        region: CopyRegion,
+    ) -> Result<(), CompositorError> {
+        let size = region.source.size();
+        let format = wgpu::TextureFormat::R8Unorm;
+        let alpha = grown(&mut self.alpha, &self.gpu, size, format)?;
+        let mut samples = Vec::with_capacity(size.area() as usize);
+        for y in region.source.top..region.source.bottom {
+            let from =
+                y as usize * block.stride_bytes() + region.source.left as usize * BYTES_PER_PIXEL;
+            let row = &block.data()[from..from + size.width as usize * BYTES_PER_PIXEL];
+            samples.extend(row.iter().skip(3).step_by(BYTES_PER_PIXEL));
+        }
+        let rows = Rows {
+            data: &samples,
+            stride_bytes: size.width as usize,
+            bytes_per_pixel: 1,
+        };
+        let (whole, start) = (size.to_rect(), Point::default());
+        self.batch.upload(&self.gpu, rows, &whole, alpha, start)?;
+        let onto = texture_of(&self.surfaces, surface)?;
+        let reads = Reads {
+            textures: &[&alpha.view],
+            origin: region.destination,
+            scale: None,
+        };
+        self.batch.draw_rects(
+            &self.gpu,
+            &self.passes.alpha,
+            Target::from(onto),
+            reads,
+            &[region.target()],
+        );
+        Ok(())
+    }
+
+    fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError> {
+        let Surface { texture, planes } = self
+            .surfaces
+            .get_mut(&surface)
+            .ok_or_else(|| missing(surface))?;
+        planes.draw(&self.gpu, &mut self.batch, &self.passes, views, texture)
+    }
+
+    fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError> {
+        for rect in damage {
+            // What lies below a layer that covers the whole rectangle is not worth drawing.
+            let lowest = layers
+                .iter()
+                .rposition(|layer| layer.target.contains_rect(rect));
+            if lowest.is_none() {
+                let black = FillInstance {
+                    rect: edges(rect),
+                    color: BLACK,
+                };
+                let target = Target::from(&self.output);
+                let fill = &self.passes.fill;
+                self.batch
+                    .draw(&self.gpu, fill, target, Reads::default(), &[black]);
+            }
+            for layer in &layers[lowest.unwrap_or(0)..] {
+                let shown = rect.intersect(&layer.target);
+                if shown.is_empty() {
+                    continue;
+                }
+                let source = texture_of(&self.surfaces, layer.surface)?;
+                if layer.size == layer.target.size() {
+                    let region = CopyRegion {
+                        source: shown.translate(-layer.target.left, -layer.target.top),
+                        destination: shown.origin(),
+                    };
+                    copy_region(&self.gpu, &mut self.batch, source, &region, &self.output);
+                } else {
+                    let reads = Reads {
+                        textures: &[&source.view],
+                        origin: layer.target.origin(),
+                        scale: Some(window::scale(layer.size, layer.target.size())),
+                    };
+                    let target = Target::from(&self.output);
+                    self.batch
+                        .draw_rects(&self.gpu, &self.passes.scale, target, reads, &[shown]);
+                }
+            }
+        }
+        self.batch.submit(&self.gpu);
+        self.gpu.check()
+    }
+
+    fn read_output(&mut self) -> Result<Picture, CompositorError> {
+        read_back::read(&self.gpu, &mut self.batch, &self.output, true)
+    }
+
+    fn read_surface(&mut self, surface: SurfaceId) -> Result<Picture, CompositorError> {
+        let texture = texture_of(&self.surfaces, surface)?;
+        read_back::read(&self.gpu, &mut self.batch, texture, false)
+    }
+
+    fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {
+        let window = self
+            .gpu
+            .texture("window", what.view.window(), SURFACE_FORMAT)?;
+        let painter = self
+            .picture_painter
+            .get_or_insert_with(|| WindowPainter::new(&self.gpu, SURFACE_FORMAT));
+        painter.paint(&self.gpu, &mut self.batch, &self.output, what, &window.view)?;
+        read_back::read(&self.gpu, &mut self.batch, &window, true)
+    }
+
+    fn present(&mut self, what: &Presentation<'_>) -> Result<Presented, CompositorError> {
+        match &mut self.window {
+            Some(window) => window.present(&self.gpu, &mut self.batch, &self.output, what),
+            None => {
+                self.batch.submit(&self.gpu);
+                self.gpu.check()?;
+                Ok(Presented::Shown)
+            }
+        }
+    }
+}

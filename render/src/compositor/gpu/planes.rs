@@ -1,0 +1,288 @@
+//! H.264's planes to a surface: 4:2:0 at once, 4:4:4 through samples that live with the surface.
+//!
+//! ```text
+//!  view's planes ──▶ luma, cb, cr ──yuv420──────────────────────────▶ surface
+//!                        ├── main view ──▶ samples ──yuv444─────────────▲
+//!                        ├── main view ──▶ main_chroma ─┐
+//!                        └── auxiliary view ────────────┴▶ samples
+//! ```
+
+use oriel_codecs::{
+    geometry::{Rect, Size},
+    video::{AvcVersion, DecodedAvc, YuvFrame},
+    yuv::{Plane, coded_size, coefficients::CHROMA_ZERO, widen_to_blocks},
+};
+
+use super::{
+    batch::{Batch, Reads, Target},
+    device::{GpuDevice, Texture},
+    passes::{CHROMA_FORMAT, SAMPLES_FORMAT, SurfacePasses},
+    staging::Rows,
+};
+use crate::{compositor::Damage, error::CompositorError};
+
+/// What a surface keeps for H.264 beside its pixels.
+#[derive(Debug, Default)]
+pub(crate) struct SurfacePlanes {
+    view: Option<ViewPlanes>,
+    samples: Option<Samples>,
+}
+
+/// One view's planes, as it came last.
+#[derive(Debug)]
+struct ViewPlanes {
+    luma: Texture,
+    cb: Texture,
+    cr: Texture,
+}
+
+/// The surface in 4:4:4.
+#[derive(Debug)]
+struct Samples {
+    /// Luma, Cb, Cr.
+    pixels: Texture,
+    /// Cb and Cr of the main view, a texel a block of 2×2 pixels.
+    main_chroma: Texture,
+}
+
+impl SurfacePlanes {
+    /// Draws the views on `surface`.
+    pub(crate) fn draw(
+        &mut self,
+        gpu: &GpuDevice,
+        batch: &mut Batch,
+        passes: &SurfacePasses,
+        views: &DecodedAvc,
+        surface: &Texture,
+    ) -> Result<(), CompositorError> {
+        let bounds = surface.size.to_rect();
+        if let (AvcVersion::Avc420, Some(view)) = (views.version, &views.luma_view) {
+            let rects = clipped(views.luma_regions.iter().copied(), &bounds);
+            let planes = self.upload(gpu, batch, view, &rects)?;
+            batch.draw_rects(
+                gpu,
+                &passes.yuv420,
+                Target::from(surface),
+                Reads {
+                    textures: &planes.textures(),
+                    ..Reads::default()
+                },
+                &rects,
+            );
+            return Ok(());
+        }
+        if let Some(view) = &views.luma_view {
+            self.combine_main(gpu, batch, passes, views, view, surface.size)?;
+        }
+        if let Some(view) = &views.chroma_view {
+            self.combine_auxiliary(gpu, batch, passes, views, view, surface.size)?;
+        }
+        let samples = samples(&mut self.samples, gpu, batch, surface.size)?;
+        let rects = clipped(views.damage(), &bounds);
+        batch.draw_rects(
+            gpu,
+            &passes.yuv444,
+            Target::from(surface),
+            Reads {
+                textures: &[&samples.pixels.view],
+                ..Reads::default()
+            },
+            &rects,
+        );
+        Ok(())
+    }
+
+    fn combine_main(
+        &mut self,
+        gpu: &GpuDevice,
+        batch: &mut Batch,
+        passes: &SurfacePasses,
+        views: &DecodedAvc,
+        view: &YuvFrame,
+        surface: Size,
+    ) -> Result<(), CompositorError> {
+        // Where the chroma comes with the same message, the main view's own would show nowhere.
+        let (luma_alone, with_chroma): (Vec<Rect>, Vec<Rect>) =
+            views.luma_regions.iter().partition(|rect| {
+                views
+                    .chroma_regions
+                    .iter()
+                    .any(|chroma| chroma.contains_rect(rect))
+            });
+        let luma_alone = blocks(&luma_alone, view, surface);
+        let with_chroma = blocks(&with_chroma, view, surface);
+        let all: Vec<_> = luma_alone.iter().chain(&with_chroma).copied().collect();
+        self.upload(gpu, batch, view, &all)?;
+        let samples = samples(&mut self.samples, gpu, batch, surface)?;
+        let Some(planes) = &self.view else {
+            return Ok(());
+        };
+        let textures = planes.textures();
+        let reads = Reads {
+            textures: &textures,
+            ..Reads::default()
+        };
+        let pixels = Target::from(&samples.pixels);
+        batch.draw_rects(gpu, &passes.main_view_luma, pixels, reads, &luma_alone);
+        batch.draw_rects(gpu, &passes.main_view, pixels, reads, &with_chroma);
+        let halves: Vec<_> = all.iter().map(halved).collect();
+        let chroma = Target::from(&samples.main_chroma);
+        batch.draw_rects(gpu, &passes.main_view_chroma, chroma, reads, &halves);
+        Ok(())
+    }
+
+    fn combine_auxiliary(
+        &mut self,
+        gpu: &GpuDevice,
+        batch: &mut Batch,
+        passes: &SurfacePasses,
+        views: &DecodedAvc,
+        view: &YuvFrame,
+        surface: Size,
+    ) -> Result<(), CompositorError> {
+        let rects = blocks(&views.chroma_regions, view, surface);
+        // Version 1 packs the rows of a macroblock, version 2 halves of all columns: a region's
+        // samples lie outside of its rectangle. Views are uploaded whole macroblock rows at a time.
+        let packed: Vec<_> = rects
+            .iter()
+            .map(|rect| {
+                let size = view.size();
+                Rect::new(
+                    0,
+                    rect.top & !15,
+                    size.width as i32,
+                    (rect.bottom.saturating_add(15) & !15).min(size.height as i32),
+                )
+            })
+            .collect();
+        self.upload(gpu, batch, view, &packed)?;
+        let samples = samples(&mut self.samples, gpu, batch, surface)?;
+        let Some(planes) = &self.view else {
+            return Ok(());
+        };
+        let pass = match views.version {
+            AvcVersion::Avc444V2 => &passes.chroma_v2,
+            AvcVersion::Avc444 | AvcVersion::Avc420 => &passes.chroma_v1,
+        };
+        let textures = [
+            &planes.luma.view,
+            &planes.cb.view,
+            &planes.cr.view,
+            &samples.main_chroma.view,
+        ];
+        let reads = Reads {
+            textures: &textures,
+            ..Reads::default()
+        };
+        batch.draw_rects(gpu, pass, Target::from(&samples.pixels), reads, &rects);
+        Ok(())
+    }
+
+    /// Brings the view's planes up to date in the blocks that the rectangles touch.
+    fn upload(
+        &mut self,
+        gpu: &GpuDevice,
+        batch: &mut Batch,
+        view: &YuvFrame,
+        rects: &[Rect],
+    ) -> Result<&ViewPlanes, CompositorError> {
+        let size = view.size();
+        if self
+            .view
+            .as_ref()
+            .is_some_and(|planes| planes.luma.size != size)
+        {
+            self.view = None;
+        }
+        let planes = match self.view.take() {
+            Some(planes) => planes,
+            None => {
+                let plane = |label, size| gpu.texture(label, size, wgpu::TextureFormat::R8Unorm);
+                ViewPlanes {
+                    luma: plane("luma", size)?,
+                    cb: plane("cb", view.cb().size())?,
+                    cr: plane("cr", view.cr().size())?,
+                }
+            }
+        };
+        // Many small regions become few copies; more than the regions is never read.
+        let mut damage = Damage::new();
+        for rect in rects {
+            damage.add(widen_to_blocks(rect, size));
+        }
+        for rect in damage.rects() {
+            let half = halved(rect);
+            for (plane, texture, rect) in [
+                (view.luma(), &planes.luma, rect),
+                (view.cb(), &planes.cb, &half),
+                (view.cr(), &planes.cr, &half),
+            ] {
+                let rect = rect.intersect(&plane.size().to_rect());
+                if !rect.is_empty() {
+                    batch.upload(gpu, rows_of(&plane), &rect, texture, rect.origin())?;
+                }
+            }
+        }
+        Ok(self.view.insert(planes))
+    }
+}
+
+impl ViewPlanes {
+    fn textures(&self) -> [&wgpu::TextureView; 3] {
+        [&self.luma.view, &self.cb.view, &self.cr.view]
+    }
+}
+
+/// The surface's samples, made when they are first needed: black, as the CPU's are.
+fn samples<'a>(
+    kept: &'a mut Option<Samples>,
+    gpu: &GpuDevice,
+    batch: &mut Batch,
+    surface: Size,
+) -> Result<&'a Samples, CompositorError> {
+    match kept {
+        Some(samples) => Ok(samples),
+        none => {
+            let coded = coded_size(surface);
+            let half = Size::new(coded.width / 2, coded.height / 2);
+            let samples = Samples {
+                pixels: gpu.texture("samples", coded, SAMPLES_FORMAT)?,
+                main_chroma: gpu.texture("main chroma", half, CHROMA_FORMAT)?,
+            };
+            let zero = f64::from(CHROMA_ZERO) / 255.0;
+            batch.clear(gpu, &samples.pixels.view, [0.0, zero, zero, 1.0]);
+            batch.clear(gpu, &samples.main_chroma.view, [zero, zero, 0.0, 1.0]);
+            Ok(none.insert(samples))
+        }
+    }
+}
+
+fn rows_of<'a>(plane: &Plane<'a>) -> Rows<'a> {
+    Rows {
+        data: plane.data(),
+        stride_bytes: plane.stride_bytes(),
+        bytes_per_pixel: 1,
+    }
+}
+
+fn clipped(rects: impl Iterator<Item = Rect>, bounds: &Rect) -> Vec<Rect> {
+    rects
+        .map(|rect| rect.intersect(bounds))
+        .filter(|rect| !rect.is_empty())
+        .collect()
+}
+
+/// Regions in whole blocks, clipped to view and surface as the CPU's reassembly clips them.
+fn blocks(rects: &[Rect], view: &YuvFrame, surface: Size) -> Vec<Rect> {
+    let both = view.size().to_rect().intersect(&surface.to_rect()).size();
+    rects
+        .iter()
+        .map(|rect| widen_to_blocks(rect, both))
+        .filter(|rect| !rect.is_empty())
+        .collect()
+}
+
+/// Blocks of a rectangle of whole blocks.
+fn halved(rect: &Rect) -> Rect {
+    Rect::new(rect.left / 2, rect.top / 2, rect.right / 2, rect.bottom / 2)
+}
