@@ -376,7 +376,7 @@ impl Compositor for CpuCompositor {
             what.view.window(),
             &what.window_damage(),
             |region: &Rect, pixels: &mut PictureMut<'_>| {
-                painter.paint(&output, what, region, pixels);
+                painter.paint(output, what, region, pixels);
             },
         )
     }

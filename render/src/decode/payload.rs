@@ -4,23 +4,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use oriel_codecs::{
+    alpha,
+    bitmap::{self, BitmapLayout},
+    color_depth::ColorDepth,
     geometry::{Rect, Size},
+    interleaved::{self, InterleavedScratch},
+    palette::Palette,
+    picture::{BYTES_PER_PIXEL, PictureMut},
+    planar::{self, PlanarLayout, PlanarScratch},
     video::{AvcSurfaceDecoder, AvcVersion, DecoderLimits},
 };
 use oriel_protocol::graphics::{PayloadCodec, SurfaceFormat, SurfaceId};
 
-use super::{Painting, PixelBlock, Step, pool::BufferPool};
+use super::{Painting, PixelBlock, Step, Storage, pool::BufferPool};
 use crate::error::PeerError;
 
-/// A palette: red, green, blue.
-#[derive(Debug)]
-pub(crate) struct Palette(pub(crate) [[u8; 3]; 256]);
-
-impl Default for Palette {
-    /// Greys: what 8-bit pixels mean until the server has said it.
-    fn default() -> Self {
-        Self(std::array::from_fn(|level| [level as u8; 3]))
-    }
+/// What a worker's decoders keep from one payload to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    planar: PlanarScratch,
+    interleaved: InterleavedScratch,
 }
 
 /// A payload and everything that is needed to decode it, apart from a codec's state.
@@ -85,30 +88,108 @@ impl Payload {
     }
 
     /// Decodes a payload that stands alone.
-    pub(crate) fn decode(self, pool: &Arc<BufferPool>) -> Result<Step, PeerError> {
-        let _ = (pool, self.format, &self.palette);
-        let painting = match self.codec {
+    pub(crate) fn decode(
+        self,
+        pool: &Arc<BufferPool>,
+        scratch: &mut Scratch,
+    ) -> Result<Step, PeerError> {
+        let block = match self.codec {
+            // Pixels already: what they are drawn from is the payload itself.
             PayloadCodec::Uncompressed | PayloadCodec::SurfaceBits { bits_per_pixel: 32 } => {
-                let size = self.rect.size();
-                let got = self.bytes.len();
-                let block =
-                    PixelBlock::from_payload(size, self.bytes.clone()).ok_or_else(|| {
-                        self.error(format!(
-                            "{got} bytes for {}x{} pixels",
-                            size.width, size.height
-                        ))
-                    })?;
-                Painting::Pixels {
-                    rect: self.rect,
-                    block,
-                }
+                let (size, got) = (self.rect.size(), self.bytes.len());
+                PixelBlock::from_payload(size, self.bytes.clone()).ok_or_else(|| {
+                    self.error(format!(
+                        "{got} bytes for {}x{} pixels",
+                        size.width, size.height
+                    ))
+                })?
             }
+            PayloadCodec::SurfaceBits { bits_per_pixel } => {
+                let layout = BitmapLayout::surface(self.rect.size(), self.depth(bits_per_pixel)?);
+                self.draw(pool, layout.size, |payload, target| {
+                    bitmap::decode(payload, &layout, &self.palette, target)
+                })?
+            }
+            PayloadCodec::Bitmap {
+                bits_per_pixel,
+                is_compressed: false,
+                size,
+            } => {
+                let layout = BitmapLayout::update(size, self.depth(bits_per_pixel)?);
+                self.draw(pool, size, |payload, target| {
+                    bitmap::decode(payload, &layout, &self.palette, target)
+                })?
+            }
+            PayloadCodec::Bitmap {
+                bits_per_pixel: 32,
+                size,
+                ..
+            } => {
+                let layout = PlanarLayout::update(size);
+                self.draw(pool, size, |payload, target| {
+                    planar::decode(payload, &layout, target, &mut scratch.planar)
+                })?
+            }
+            PayloadCodec::Bitmap {
+                bits_per_pixel,
+                size,
+                ..
+            } => {
+                let depth = self.depth(bits_per_pixel)?;
+                self.draw(pool, size, |payload, target| {
+                    // Pixels that no order tells are black, not what the buffer held before.
+                    target.data_mut().fill(0);
+                    let scratch = &mut scratch.interleaved;
+                    interleaved::decode(payload, size, depth, &self.palette, target, scratch)
+                })?
+            }
+            PayloadCodec::Planar => {
+                let has_alpha = self.format == SurfaceFormat::Argb;
+                let layout = PlanarLayout::pipeline(self.rect.size(), has_alpha);
+                self.draw(pool, layout.size, |payload, target| {
+                    planar::decode(payload, &layout, target, &mut scratch.planar)
+                })?
+            }
+            PayloadCodec::Alpha => self.draw(pool, self.rect.size(), alpha::decode)?,
             codec => return Err(PeerError::CodecNotOffered(codec)),
+        };
+        let rect = self.rect;
+        let painting = if self.codec == PayloadCodec::Alpha {
+            Painting::Alpha { rect, block }
+        } else {
+            Painting::Pixels { rect, block }
         };
         Ok(Step::Paint {
             surface: self.surface,
             painting,
         })
+    }
+
+    /// Decodes a picture of size `encoded` into a buffer of as much of it as is shown.
+    fn draw<E: ToString>(
+        &self,
+        pool: &Arc<BufferPool>,
+        encoded: Size,
+        decode: impl FnOnce(&[u8], &mut PictureMut<'_>) -> Result<(), E>,
+    ) -> Result<PixelBlock, PeerError> {
+        let size = Size::new(
+            encoded.width.min(self.rect.width()),
+            encoded.height.min(self.rect.height()),
+        );
+        let stride_bytes = size.width as usize * BYTES_PER_PIXEL;
+        let mut buffer = pool.take(stride_bytes * size.height as usize);
+        let mut target = PictureMut::new(buffer.data_mut(), size, stride_bytes)
+            .ok_or_else(|| self.error("no pixels"))?;
+        decode(&self.bytes, &mut target).map_err(|error| self.error(error.to_string()))?;
+        Ok(PixelBlock {
+            size,
+            storage: Storage::Pooled(buffer),
+        })
+    }
+
+    fn depth(&self, bits_per_pixel: u8) -> Result<ColorDepth, PeerError> {
+        ColorDepth::from_bits_per_pixel(bits_per_pixel)
+            .ok_or_else(|| self.error(format!("{bits_per_pixel} bits a pixel")))
     }
 
     fn error(&self, reason: impl ToString) -> PeerError {

@@ -11,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_codecs::geometry::Size;
+use oriel_codecs::{geometry::Size, palette::Palette};
 use oriel_protocol::graphics::{FrameId, GraphicsCommand, SurfaceId};
 use parking_lot::{Condvar, Mutex};
 
 use super::{
     Step,
-    payload::{Palette, Payload, VideoStream},
+    payload::{Payload, Scratch, VideoStream},
     pool::BufferPool,
 };
 use crate::{error::PeerError, statistics::Recorder};
@@ -300,7 +300,7 @@ impl State {
                 Err(error) => Some(Err(error)),
             },
             GraphicsCommand::SetPalette { colors } => {
-                self.palette = Arc::new(Palette(*colors));
+                self.palette = Arc::new(Palette::from_rgb(&colors));
                 Some(Ok(Step::Nothing))
             }
             command => {
@@ -474,6 +474,7 @@ impl State {
 
 impl Shared {
     fn work(&self) {
+        let mut scratch = Scratch::default();
         let mut state = self.state.lock();
         loop {
             if state.stop {
@@ -491,7 +492,7 @@ impl Shared {
             // the queue would stand still.
             let result = catch_unwind(AssertUnwindSafe(|| match &job.stream {
                 Some(stream) => stream.video.lock().decode(job.payload),
-                None => job.payload.decode(&self.pool),
+                None => job.payload.decode(&self.pool, &mut scratch),
             }))
             .unwrap_or_else(|_| {
                 Err(PeerError::Payload {

@@ -1,6 +1,6 @@
 //! Pipelines: the shaders, what they read, and how they write.
 
-use oriel_codecs::yuv::coefficients;
+use oriel_codecs::yuv::{MainChroma, coefficients};
 use oriel_shaders::{FRAGMENT, FRAGMENT_CHROMA, Module, PassUniform, ScaleUniform};
 
 use super::device::GpuDevice;
@@ -34,6 +34,8 @@ pub(crate) struct SurfacePasses {
     pub(crate) main_view_chroma: Pass,
     pub(crate) chroma_v1: Pass,
     pub(crate) chroma_v2: Pass,
+    /// The same for main views that hold samples rather than averages.
+    pub(crate) chroma_v2_sampled: Pass,
     pub(crate) alpha: Pass,
     pub(crate) scale: Pass,
 }
@@ -45,7 +47,18 @@ impl SurfacePasses {
             |module| Pass::new(gpu, module, FRAGMENT, SURFACE_FORMAT, Writes::ALL, None);
         let samples =
             |module, writes| Pass::new(gpu, module, FRAGMENT, SAMPLES_FORMAT, writes, None);
-        let chroma = Writes::GREEN | Writes::BLUE;
+        let chroma = |module, main_chroma| {
+            let writes = Writes::GREEN | Writes::BLUE;
+            Pass::with_chroma(
+                gpu,
+                module,
+                FRAGMENT,
+                SAMPLES_FORMAT,
+                writes,
+                None,
+                main_chroma,
+            )
+        };
         Self {
             fill: onto_surface(&oriel_shaders::FILL),
             yuv420: onto_surface(&oriel_shaders::YUV420),
@@ -60,8 +73,9 @@ impl SurfacePasses {
                 Writes::ALL,
                 None,
             ),
-            chroma_v1: samples(&oriel_shaders::AVC444_CHROMA_V1, chroma),
-            chroma_v2: samples(&oriel_shaders::AVC444_CHROMA_V2, chroma),
+            chroma_v1: chroma(&oriel_shaders::AVC444_CHROMA_V1, MainChroma::Averaged),
+            chroma_v2: chroma(&oriel_shaders::AVC444_CHROMA_V2, MainChroma::Averaged),
+            chroma_v2_sampled: chroma(&oriel_shaders::AVC444_CHROMA_V2, MainChroma::Sampled),
             alpha: Pass::new(
                 gpu,
                 &oriel_shaders::ALPHA,
@@ -128,16 +142,12 @@ impl WindowPasses {
 }
 
 /// The values of the shaders' overrides, each defined where the CPU uses it.
-const CONSTANTS: [(&str, f64); 9] = [
+const CONSTANTS: [(&str, f64); 8] = [
     ("RED_FROM_CR", coefficients::RED_FROM_CR as f64),
     ("GREEN_FROM_CB", coefficients::GREEN_FROM_CB as f64),
     ("GREEN_FROM_CR", coefficients::GREEN_FROM_CR as f64),
     ("BLUE_FROM_CB", coefficients::BLUE_FROM_CB as f64),
     ("CHROMA_ZERO", coefficients::CHROMA_ZERO as f64),
-    (
-        "REVERSE_FILTER_THRESHOLD",
-        coefficients::REVERSE_FILTER_THRESHOLD as f64,
-    ),
     ("MITCHELL_B", MITCHELL_B as f64),
     ("MITCHELL_C", MITCHELL_C as f64),
     ("MAX_SHRINK", MAX_SHRINK as f64),
@@ -151,6 +161,27 @@ impl Pass {
         format: wgpu::TextureFormat,
         write_mask: wgpu::ColorWrites,
         blend: Option<wgpu::BlendState>,
+    ) -> Self {
+        let main_chroma = MainChroma::default();
+        Self::with_chroma(
+            gpu,
+            module,
+            fragment,
+            format,
+            write_mask,
+            blend,
+            main_chroma,
+        )
+    }
+
+    fn with_chroma(
+        gpu: &GpuDevice,
+        module: &Module,
+        fragment: &str,
+        format: wgpu::TextureFormat,
+        write_mask: wgpu::ColorWrites,
+        blend: Option<wgpu::BlendState>,
+        main_chroma: MainChroma,
     ) -> Self {
         let device = &gpu.device;
         let label = Some(module.name);
@@ -168,8 +199,10 @@ impl Pass {
             immediate_size: 0,
         });
         // A shader takes only the constants that it declares.
+        let threshold = f64::from(main_chroma.threshold());
         let constants: Vec<_> = CONSTANTS
             .into_iter()
+            .chain([("REVERSE_FILTER_THRESHOLD", threshold)])
             .filter(|(name, _)| module.source.contains(&format!("override {name}:")))
             .collect();
         let compilation_options = wgpu::PipelineCompilationOptions {

@@ -10,7 +10,7 @@
 use oriel_codecs::{
     geometry::{Rect, Size},
     video::{AvcVersion, DecodedAvc, YuvFrame},
-    yuv::{Plane, coded_size, coefficients::CHROMA_ZERO, widen_to_blocks},
+    yuv::{MainChroma, Plane, coded_size, coefficients::CHROMA_ZERO, widen_to_blocks},
 };
 
 use super::{
@@ -160,9 +160,10 @@ impl SurfacePlanes {
         let Some(planes) = &self.view else {
             return Ok(());
         };
-        let pass = match views.version {
-            AvcVersion::Avc444V2 => &passes.chroma_v2,
-            AvcVersion::Avc444 | AvcVersion::Avc420 => &passes.chroma_v1,
+        let pass = match (views.version, views.main_chroma) {
+            (AvcVersion::Avc444V2, MainChroma::Averaged) => &passes.chroma_v2,
+            (AvcVersion::Avc444V2, MainChroma::Sampled) => &passes.chroma_v2_sampled,
+            (AvcVersion::Avc444 | AvcVersion::Avc420, _) => &passes.chroma_v1,
         };
         let textures = [
             &planes.luma.view,
