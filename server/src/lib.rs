@@ -1,4 +1,9 @@
 //! The accepting side of Oriel.
 
 pub mod demo;
+pub mod encoder;
+pub mod identity;
+pub mod listener;
+mod painter;
+pub mod session;
 pub mod source;

@@ -84,8 +84,9 @@ pub trait DesktopSource: Send {
     /// The whole desktop: blue, green, red, and a fourth byte of 255.
     fn pixels(&self) -> &Picture;
 
-    /// The pointer's new shape, where it changed since the last call.
-    fn take_pointer(&mut self) -> Option<PointerUpdate>;
+    /// The pointer's new shape, where it changed since the last call; of at most `max_side_px`
+    /// columns and rows, and never asked for less than 32.
+    fn take_pointer(&mut self, max_side_px: u32) -> Option<PointerUpdate>;
 
     /// How long the picture stays as it is if there is no input; `None` for ever.
     fn idle_for(&self, now: Instant) -> Option<Duration>;

@@ -187,12 +187,12 @@ fn a_window_closes_by_its_button_and_comes_back_from_the_task_bar() {
 #[test]
 fn the_pointer_is_a_beam_over_text_and_follows_the_scale() {
     let mut desktop = desktop(true);
-    let shape = |desktop: &mut DemoDesktop| match desktop.take_pointer() {
+    let shape = |desktop: &mut DemoDesktop| match desktop.take_pointer(96) {
         Some(PointerUpdate::Shape(shape)) => shape,
         other => panic!("{other:?}"),
     };
     let arrow = shape(&mut desktop);
-    assert_eq!(desktop.take_pointer(), None, "only when it changes");
+    assert_eq!(desktop.take_pointer(96), None, "only when it changes");
     let (_, terminal) = desktop.window_rects().pop().expect("windows are open");
     desktop.input(&InputEvent::MouseMove {
         position: Point::new(terminal.left + 100, terminal.bottom - 60),

@@ -33,6 +33,11 @@ impl Scale {
         }
     }
 
+    /// This scale or a smaller one.
+    pub fn at_most(self, factor: f32) -> Self {
+        Self::new(self.percent.min((factor * 100.0) as u32))
+    }
+
     /// Pixels a logical unit.
     pub fn factor(self) -> f32 {
         self.percent as f32 / 100.0

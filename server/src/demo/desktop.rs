@@ -537,11 +537,12 @@ impl DesktopSource for DemoDesktop {
         &self.picture
     }
 
-    fn take_pointer(&mut self) -> Option<PointerUpdate> {
+    fn take_pointer(&mut self, max_side_px: u32) -> Option<PointerUpdate> {
         std::mem::take(&mut self.is_pointer_new).then(|| {
             PointerUpdate::Shape(pointer::shape(
                 self.pointer_kind,
                 self.scale,
+                max_side_px,
                 &mut self.text,
             ))
         })

@@ -28,18 +28,21 @@ pub enum PointerKind {
 
 /// Pointers are drawn in a square of this many logical units.
 const SIDE: f32 = 32.0;
-/// Without `LARGE_POINTER_FLAG_96x96`, a pointer has at most this many pixels a side
-/// (`[MS-RDPBCGR] 2.2.9.1.1.4.5`).
-const MAX_SIDE_PX: f32 = 96.0;
-
 const FILL: Rgba = Rgba::hex(0xFFFFFF);
 const LINE: Rgba = Rgba::hex(0x161A2B);
 
-/// Draws a pointer as a 32-bit colour pointer with alpha.
-pub fn shape(kind: PointerKind, scale: Scale, text: &mut TextPainter) -> Arc<PointerShape> {
-    let side_px = (SIDE * scale.factor()).min(MAX_SIDE_PX).round() as u32;
+/// Draws a pointer as a 32-bit colour pointer with alpha, smaller than `scale` asks for where it
+/// would have more than `max_side_px` columns.
+pub fn shape(
+    kind: PointerKind,
+    scale: Scale,
+    max_side_px: u32,
+    text: &mut TextPainter,
+) -> Arc<PointerShape> {
+    let scale = scale.at_most(max_side_px as f32 / SIDE);
+    let side_px = scale.px(SIDE) as u32;
     let Some(mut pixmap) = Pixmap::new(side_px, side_px) else {
-        unreachable!("a pointer has 32 to 96 pixels a side");
+        unreachable!("a scale is at least 1");
     };
     let mut canvas = Canvas::new(&mut pixmap, text, scale);
     let (x, y) = match kind {
@@ -179,9 +182,9 @@ mod tests {
             PointerKind::Move,
         ] {
             for percent in [100, 150, 300] {
-                let shape = shape(kind, Scale::new(percent), &mut text);
+                let shape = shape(kind, Scale::new(percent), 64, &mut text);
                 assert!(shape.size.to_rect().contains(shape.hotspot), "{kind:?}");
-                assert!(shape.size.width <= 96);
+                assert_eq!(shape.size.width, (32 * percent / 100).min(64));
                 let alphas = || shape.xor_mask.iter().skip(3).step_by(4);
                 assert!(alphas().any(|&a| a == 255) && alphas().any(|&a| a == 0));
             }
