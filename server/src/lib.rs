@@ -3,7 +3,4 @@
 pub mod demo;
 pub mod encoder;
 pub mod identity;
-pub mod listener;
-mod painter;
-pub mod session;
 pub mod source;

@@ -6,7 +6,6 @@ mod canvas;
 mod desktop;
 mod keyboard;
 mod pointer;
-mod server;
 mod task_bar;
 mod text;
 mod theme;
@@ -14,4 +13,3 @@ mod wallpaper;
 mod window;
 
 pub use desktop::{DemoDesktop, DemoDesktopConfig};
-pub use server::{DemoError, DemoOptions, DemoServer, start};

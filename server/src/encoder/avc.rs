@@ -87,19 +87,13 @@ impl AvcPath {
         out: &mut Vec<GraphicsCommand>,
     ) -> Result<(), EncoderError> {
         let regions = tiles::merge(regions, pixels.size());
-        let with_chroma =
-            always_both || (self.full.is_some() && has_fine_chroma(pixels, &regions));
+        let with_chroma = always_both || (self.full.is_some() && has_fine_chroma(pixels, &regions));
         let (mut luma, mut chroma) = (Vec::new(), Vec::new());
         match &mut self.full {
             Some(full) if with_chroma => {
                 for rect in &regions {
                     bgra_to_yuv444(pixels, &to_macroblocks(rect), &mut full.picture);
-                    avc444::split_v2(
-                        &full.picture,
-                        rect,
-                        &mut self.main,
-                        &mut full.auxiliary,
-                    );
+                    avc444::split_v2(&full.picture, rect, &mut self.main, &mut full.auxiliary);
                 }
                 self.encoder.encode(&self.main, &mut luma)?;
                 self.encoder.encode(&full.auxiliary, &mut chroma)?;

@@ -3,12 +3,10 @@
 use bytes::Bytes;
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
-    picture::{BYTES_PER_PIXEL, Picture, PictureRef, RowOrder},
-    planar::{self, PlanarOptions, PlanarScratch},
+    picture::{BYTES_PER_PIXEL, Picture, PictureRef},
+    planar::{self, PlanarLayout, PlanarOptions, PlanarScratch},
 };
-use oriel_protocol::graphics::{
-    Color, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
-};
+use oriel_protocol::graphics::{Color, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId};
 
 use super::{row, single_color, tiles};
 
@@ -46,18 +44,24 @@ impl LosslessPath {
                 None => rest.push(*rect),
             }
         }
-        out.extend(fills.into_iter().map(|(color, rects)| {
-            GraphicsCommand::SolidFill {
-                surface,
-                color,
-                rects: tiles::merge(&rects, pixels.size()),
-            }
-        }));
+        out.extend(
+            fills
+                .into_iter()
+                .map(|(color, rects)| GraphicsCommand::SolidFill {
+                    surface,
+                    color,
+                    rects: tiles::merge(&rects, pixels.size()),
+                }),
+        );
         for rect in tiles::merge(&rest, MAX_DRAW) {
             let view = view(pixels, &rect);
             let raw_bytes = rect.size().area() as usize * BYTES_PER_PIXEL;
             let mut payload = Vec::with_capacity(raw_bytes / 4);
-            self.planar(view, RowOrder::TopDown, &mut payload);
+            self.planar(
+                view,
+                PlanarLayout::pipeline(rect.size(), false),
+                &mut payload,
+            );
             let codec = if payload.len() < raw_bytes {
                 PayloadCodec::Planar
             } else {
@@ -95,9 +99,10 @@ impl LosslessPath {
     fn bitmap(&mut self, pixels: &Picture, rect: Rect, out: &mut Vec<GraphicsCommand>) {
         let width = rect.width().next_multiple_of(BITMAP_ALIGNMENT as u32);
         let size = Size::new(width, rect.height());
+        let layout = PlanarLayout::update(size);
         let mut payload = Vec::new();
         if width == rect.width() {
-            self.planar(view(pixels, &rect), RowOrder::BottomUp, &mut payload);
+            self.planar(view(pixels, &rect), layout, &mut payload);
         } else {
             // The desktop ends before the bitmap does: its last column goes on.
             let mut padded = Picture::new(size);
@@ -111,7 +116,7 @@ impl LosslessPath {
                     pixel.copy_from_slice(edge);
                 }
             }
-            self.planar(padded.view(), RowOrder::BottomUp, &mut payload);
+            self.planar(padded.view(), layout, &mut payload);
         }
         out.push(GraphicsCommand::Draw {
             surface: SurfaceId::PRIMARY,
@@ -126,14 +131,9 @@ impl LosslessPath {
         });
     }
 
-    fn planar(&mut self, view: PictureRef<'_>, row_order: RowOrder, payload: &mut Vec<u8>) {
-        planar::encode(
-            view,
-            row_order,
-            PlanarOptions::default(),
-            &mut self.scratch,
-            payload,
-        );
+    fn planar(&mut self, view: PictureRef<'_>, layout: PlanarLayout, payload: &mut Vec<u8>) {
+        let options = PlanarOptions::default();
+        planar::encode(&view, &layout, &options, payload, &mut self.scratch);
     }
 }
 

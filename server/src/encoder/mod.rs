@@ -17,9 +17,9 @@ mod tiles;
 use std::time::{Duration, Instant};
 
 use oriel_codecs::{
+    avc::AvcError,
     geometry::{Point, Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture},
-    avc::AvcError,
     video::EncodeError,
 };
 use oriel_protocol::graphics::{Color, FrameId, GraphicsCommand, SurfaceFormat, SurfaceId};
@@ -148,8 +148,7 @@ impl FrameEncoder {
     }
 
     /// Appends one frame that makes the client show `pixels`, where it does not yet; returns its
-    /// id, `None` where nothing was to be done. Bitmap updates have no frames: their id is only
-    /// counted.
+    /// id, `None` where nothing was to be done.
     ///
     /// `pixels` has the size that the encoder was started with. `damage` covers all that changed
     /// since the last call. Call it with empty damage too once [`refinement_due`] says so.
@@ -169,12 +168,9 @@ impl FrameEncoder {
         debug_assert_eq!(pixels.size(), self.size());
         let start = out.len();
         let frame = FrameId(self.next_frame);
-        let has_pipeline = self.client != ClientGraphics::Bitmaps;
-        if has_pipeline {
-            out.push(GraphicsCommand::StartFrame { frame });
-        }
+        out.push(GraphicsCommand::StartFrame { frame });
         let first = out.len();
-        if has_pipeline && self.policy != EncodingPolicy::WholeFrameAvc {
+        if self.client != ClientGraphics::Bitmaps && self.policy != EncodingPolicy::WholeFrameAvc {
             for step in &damage.moves {
                 self.follow_move(step, pixels, out);
             }
@@ -196,9 +192,7 @@ impl FrameEncoder {
             out.truncate(start);
             return Ok(None);
         }
-        if has_pipeline {
-            out.push(GraphicsCommand::EndFrame { frame });
-        }
+        out.push(GraphicsCommand::EndFrame { frame });
         self.next_frame = self.next_frame.wrapping_add(1);
         Ok(Some(frame))
     }

@@ -70,9 +70,8 @@ impl FramePacer {
     /// How long the next frame must wait; zero where it may go out now. A frame that waits for an
     /// acknowledgement may go out earlier, when that comes.
     pub fn wait(&mut self, now: Instant) -> Duration {
-        let patience_left = |sent: Instant| {
-            (sent + ACKNOWLEDGEMENT_PATIENCE).saturating_duration_since(now)
-        };
+        let patience_left =
+            |sent: Instant| (sent + ACKNOWLEDGEMENT_PATIENCE).saturating_duration_since(now);
         while let Some(&(_, sent)) = self.in_flight.front()
             && patience_left(sent).is_zero()
         {

@@ -50,7 +50,6 @@ struct Tile {
 pub struct TileGrid {
     size: Size,
     columns: i32,
-    rows: i32,
     tiles: Vec<Tile>,
 }
 
@@ -66,7 +65,6 @@ impl TileGrid {
         Self {
             size,
             columns,
-            rows,
             tiles: vec![tile; (columns * rows) as usize],
         }
     }
@@ -78,8 +76,10 @@ impl TileGrid {
 
     /// Forgets what the client shows in some rectangles.
     pub fn invalidate(&mut self, rects: &[Rect]) {
-        for index in rects.iter().flat_map(|rect| self.touched(rect)) {
-            self.tiles[index].is_unknown = true;
+        for rect in rects {
+            for index in self.touched(rect) {
+                self.tiles[index].is_unknown = true;
+            }
         }
     }
 
@@ -100,7 +100,10 @@ impl TileGrid {
         let (end_x, end_y) = if rect.is_empty() {
             (first_x, first_y)
         } else {
-            ((rect.right - 1) / TILE_PX + 1, (rect.bottom - 1) / TILE_PX + 1)
+            (
+                (rect.right - 1) / TILE_PX + 1,
+                (rect.bottom - 1) / TILE_PX + 1,
+            )
         };
         (first_y..end_y)
             .flat_map(move |y| (first_x..end_x).map(move |x| (y * columns + x) as usize))
@@ -291,12 +294,7 @@ mod tests {
         (grid, picture)
     }
 
-    fn changes(
-        grid: &mut TileGrid,
-        now: Instant,
-        from: &Picture,
-        to: &Picture,
-    ) -> Vec<TileUpdate> {
+    fn changes(grid: &mut TileGrid, now: Instant, from: &Picture, to: &Picture) -> Vec<TileUpdate> {
         let mut updates = Vec::new();
         let damage = [SIZE.to_rect()];
         grid.compare(now, from, to, &damage, |update| updates.push(update));
@@ -354,7 +352,10 @@ mod tests {
             destination: Point::new(105, 65),
         });
         let lossy = grid.take_refinements(now + Duration::from_secs(9));
-        assert_eq!(lossy, [Rect::new(0, 0, 10, 10), Rect::new(105, 65, 110, 70)]);
+        assert_eq!(
+            lossy,
+            [Rect::new(0, 0, 10, 10), Rect::new(105, 65, 110, 70)]
+        );
     }
 
     #[test]
