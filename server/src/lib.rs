@@ -1,6 +1,36 @@
-//! The accepting side of Oriel.
+//! The accepting side of Oriel: building blocks for servers, and a demo desktop on top of them.
+//!
+//! ```text
+//!  socket ─▶ listener ─▶ session ─▶ oriel-protocol's server machine
+//!             TLS, NLA      │  ▲
+//!                     input │  │ frames of graphics commands
+//!                           ▼  │
+//!                   painter: a thread for each client
+//!             InputSink ◀───┘  └─── encoder ◀─── DesktopSource
+//!                  └──────── demo::DemoDesktop ────────┘
+//! ```
+//!
+//! * [`source`]: what a desktop is to a server, pixels with damage and a sink for input.
+//! * [`encoder`]: damage to graphics commands, planar or H.264 by what a region holds.
+//! * [`session`]: one client on a stream; [`listener`]: many clients on a port.
+//! * [`demo`]: a small desktop drawn in memory, and a server that shows it.
+//!
+//! Nothing here knows of windows or GPUs: the crate runs on a machine without a display.
+//!
+//! ```
+//! use oriel_server::demo::{self, DemoOptions};
+//!
+//! let server = demo::start(DemoOptions::with_password())?;
+//! println!("oriel connect {}", server.address());
+//! server.stop();
+//! # Ok::<(), demo::DemoError>(())
+//! ```
+#![forbid(unsafe_code)]
 
 pub mod demo;
 pub mod encoder;
 pub mod identity;
+pub mod listener;
+mod painter;
+pub mod session;
 pub mod source;

@@ -13,7 +13,7 @@ use std::{
 use oriel_transport::tls::ServerIdentity;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::session::{MakeDesktop, SessionOptions, serve_client};
+use crate::session::{MakeDesktop, SessionOptions, serve_client, stopped};
 
 /// Pause after the system refused to accept, for example for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -79,7 +79,7 @@ impl Listener {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 Some(_) = sessions.join_next() => continue,
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(&mut stop) => break,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,

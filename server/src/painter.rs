@@ -131,9 +131,7 @@ fn run(
                     max_pointer_px,
                     preamble: Vec::new(),
                 };
-                started
-                    .encoder
-                    .start(desktop.size(), &mut started.preamble);
+                started.encoder.start(desktop.size(), &mut started.preamble);
                 client = Some(started);
             }
             PainterRequest::Resize {

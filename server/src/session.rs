@@ -140,9 +140,9 @@ where
     };
     let (stream, security) = tokio::select! {
         secured = timeout_at(deadline, secure) => secured.map_err(|_| SessionError::TimedOut)??,
-        _ = stop.wait_for(|stop| *stop) => return Ok(DisconnectCause::Server),
+        () = stopped(&mut stop) => return Ok(DisconnectCause::Server),
     };
-    machine.handle_security_established(Instant::now());
+    machine.handle_security_established(Instant::now())?;
     let make_desktop = make_desktop.clone();
     let painter = Painter::start(move || make_desktop())?;
     let session = Session {
@@ -160,6 +160,12 @@ where
         deadline: Some(deadline),
     };
     session.run(stream, stop).await
+}
+
+/// Waits until the owner wants to stop, or is gone.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error says that the owner is gone.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Waits for ever where the options say that nothing follows from this step on.
@@ -198,6 +204,18 @@ where
                 _ => {}
             }
         }
+    }
+}
+
+/// Writes what the stream takes now; flushes it where nothing is left to write.
+async fn write_some<W>(writer: &mut W, unsent: &[u8]) -> io::Result<usize>
+where
+    W: AsyncWrite + Unpin,
+{
+    if unsent.is_empty() {
+        writer.flush().await.map(|()| 0)
+    } else {
+        writer.write(unsent).await
     }
 }
 
@@ -257,10 +275,11 @@ impl Session<'_> {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut received = vec![0; READ_BYTES];
         let mut must_flush = false;
+        let mut is_stopping = false;
         loop {
             let mut cause = self.handle_events().await?;
             self.collect();
-            if cause.is_none() && *stop.borrow() {
+            if cause.is_none() && is_stopping {
                 self.machine.disconnect();
                 self.collect();
                 cause = Some(DisconnectCause::Server);
@@ -288,14 +307,10 @@ impl Session<'_> {
                         }
                     }
                 },
-                written = writer.write(&self.unsent), if !self.unsent.is_empty() => {
+                written = write_some(&mut writer, &self.unsent), if must_flush || !self.unsent.is_empty() => {
                     let count = written?;
                     self.unsent.drain(..count);
-                    must_flush = self.unsent.is_empty();
-                }
-                flushed = writer.flush(), if must_flush => {
-                    flushed?;
-                    must_flush = false;
+                    must_flush = count > 0;
                 }
                 reply = self.painter.replies.recv(), if self.is_frame_coming => {
                     if let Some(reply) = reply
@@ -311,13 +326,13 @@ impl Session<'_> {
                         return Ok(DisconnectCause::Server);
                     }
                 }
-                () = sleep_until(wake), if true => {
+                () = sleep_until(wake) => {
                     if self.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
                         return Err(SessionError::TimedOut);
                     }
-                    self.machine.handle_timeout(Instant::now());
+                    self.machine.handle_timeout(Instant::now())?;
                 }
-                _ = stop.wait_for(|stop| *stop) => {}
+                () = stopped(&mut stop) => is_stopping = true,
             }
         }
     }
@@ -384,9 +399,10 @@ impl Session<'_> {
                     && known.password == credentials.password
             });
         if is_known {
-            self.machine.accept_credentials();
+            self.machine.accept_credentials(Instant::now());
         } else {
-            self.machine.refuse_credentials();
+            self.machine
+                .refuse_credentials(ErrorInfo::SERVER_DENIED_CONNECTION);
         }
     }
 
@@ -400,14 +416,16 @@ impl Session<'_> {
             }
             GraphicsTarget::Bitmaps => ClientGraphics::Bitmaps,
         };
-        let max_pointer_px = if client
-            .large_pointers
-            .contains(LargePointerFlags::UP_TO_96X96)
-        {
+        let max_pointer_px = if client.large_pointers.contains(LargePointerFlags::UP_TO_96) {
             96
         } else {
             32
         };
+        // Without the pipeline frames are marked and acknowledged only by clients that say so.
+        let acknowledges = graphics != ClientGraphics::Bitmaps
+            || client
+                .max_unacknowledged_frames
+                .is_some_and(|frames| frames > 0);
         let request = PainterRequest::Start {
             graphics,
             policy: self.options.policy,
@@ -416,10 +434,7 @@ impl Session<'_> {
             max_pointer_px,
         };
         tracing::debug!(?graphics, "drawing starts");
-        self.pacer = FramePacer::new(
-            self.options.frames_per_second,
-            graphics != ClientGraphics::Bitmaps,
-        );
+        self.pacer = FramePacer::new(self.options.frames_per_second, acknowledges);
         self.request(request).await;
         self.frame_wanted_at = Some(Instant::now());
         self.deadline = None;
@@ -446,7 +461,11 @@ impl Session<'_> {
         }
         client.desktop = size;
         client.desktop_scale_percent = scale_percent;
-        self.machine.resize(size);
+        // Without the pipeline the share is activated anew, and drawing starts anew after that.
+        if self.machine.graphics_target() == Some(GraphicsTarget::Bitmaps) {
+            self.machine.resize(Instant::now(), size);
+            return;
+        }
         self.request(PainterRequest::Resize {
             size,
             scale_percent,
@@ -494,13 +513,17 @@ impl Session<'_> {
             }
         }
         if let Some(pointer) = &reply.pointer {
-            self.machine.send_pointer(pointer);
+            let sent = self.machine.send_pointer(pointer);
+            if let Err(error) = sent {
+                tracing::debug!(%error, "pointer not sent");
+            }
         }
         let next = reply.idle_for.map(|idle| now + idle);
         self.frame_wanted_at = self.frame_wanted_at.into_iter().chain(next).min();
         let Some(frame) = reply.frame else {
             return false;
         };
+        tracing::trace!(frame = frame.0, took_us = reply.took.as_micros() as u64, "frame");
         self.pacer.sent(now, frame);
         self.frames += 1;
         match self.options.misbehaviour {

@@ -226,7 +226,10 @@ fn a_dragged_window_is_copied_not_sent_again() {
     }
     assert_eq!(told.mirror.count("copy"), 6);
     let (told, untold) = (told.mirror.payload_bytes, untold.mirror.payload_bytes);
-    assert!(told * 4 < untold * 3, "{told} bytes, {untold} without hints");
+    assert!(
+        told * 4 < untold * 3,
+        "{told} bytes, {untold} without hints"
+    );
 }
 
 #[test]

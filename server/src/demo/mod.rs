@@ -6,6 +6,7 @@ mod canvas;
 mod desktop;
 mod keyboard;
 mod pointer;
+mod server;
 mod task_bar;
 mod text;
 mod theme;
@@ -13,3 +14,4 @@ mod wallpaper;
 mod window;
 
 pub use desktop::{DemoDesktop, DemoDesktopConfig};
+pub use server::{DemoError, DemoOptions, DemoServer, start};
