@@ -13,7 +13,7 @@ use super::{
 use crate::{
     capabilities::find,
     gcc::{ConferenceCreateRequest, ConferenceCreateResponse, ServerEarlyCapabilities},
-    licensing::{LicenseErrorCode, LicensingPdu, StateTransition},
+    licensing::{LicensingPdu, LicensingProgress},
     mcs::{ChannelId, ConnectInitial, ConnectResponse, ConnectResult, DomainPdu, McsResult},
     security::{SecurityFlags, SecurityHeader},
     share::{
@@ -249,24 +249,38 @@ impl ClientConnection {
     ) -> Result<(), ProtocolError> {
         let pdu = LicensingPdu::decode(&mut Cursor::new(data, "licensing PDU"))
             .map_err(|error| self.decode_error(error))?;
-        match pdu {
-            LicensingPdu::ErrorAlert(alert) => {
-                if alert.code == LicenseErrorCode::VALID_CLIENT
-                    || alert.transition == StateTransition::NO_TRANSITION
-                {
-                    self.enter(
-                        now,
-                        Phase::CapabilityExchange,
-                        ConnectionStep::CapabilityExchange,
-                    );
-                    return Ok(());
+        match self.licensing.handle(&pdu) {
+            LicensingProgress::Reply(reply) => self.send_licensing(&reply),
+            LicensingProgress::Wait => {}
+            LicensingProgress::Done => self.enter(
+                now,
+                Phase::CapabilityExchange,
+                ConnectionStep::CapabilityExchange,
+            ),
+            LicensingProgress::Refused {
+                alert,
+                code,
+                transition,
+            } => {
+                if let Some(alert) = alert {
+                    self.send_licensing(&alert);
                 }
-                Err(ProtocolError::LicenseRefused {
-                    error_code: alert.code.0,
-                    state_transition: alert.transition.0,
-                })
+                return Err(ProtocolError::LicenseRefused {
+                    error_code: code.0,
+                    state_transition: transition.0,
+                });
             }
+            LicensingProgress::Unexpected(name) => return Err(self.unexpected(name)),
         }
+        Ok(())
+    }
+
+    fn send_licensing(&mut self, pdu: &LicensingPdu) {
+        self.outbox
+            .send_on(self.io_channel, ConnectionStatistics::IO, |out| {
+                SecurityHeader::new(SecurityFlags::LICENSE_PKT).encode(out);
+                pdu.encode(out);
+            });
     }
 
     /// The server offers a share: take it, and begin the session.

@@ -11,7 +11,7 @@ pub(super) const TAG_SEQUENCE: u8 = 0x30;
 /// First octet of an application tag over 30, constructed; the tag follows.
 const TAG_APPLICATION: u8 = 0x7f;
 
-pub(super) fn read_length(cursor: &mut Cursor<'_>) -> DecodeResult<usize> {
+pub(crate) fn read_length(cursor: &mut Cursor<'_>) -> DecodeResult<usize> {
     let first = cursor.u8()?;
     if first & 0x80 == 0 {
         return Ok(usize::from(first));

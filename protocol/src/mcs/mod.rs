@@ -4,7 +4,7 @@
 //! of [`crate::gcc`]; all others ([`DomainPdu`]) are aligned PER. All of them travel in X.224 data
 //! TPDUs.
 
-mod ber;
+pub(crate) mod ber;
 mod connect;
 mod domain;
 pub(crate) mod per;
