@@ -32,6 +32,9 @@ pub enum DecodeError {
     /// The codec knows 8, 15, 16 and 24 bits a pixel.
     #[error("interleaved bitmap of {0} bits a pixel")]
     UnsupportedDepth(u8),
+    /// Wider than the wire's 16 bits can tell: no bitmap, and no reason to claim memory for a row.
+    #[error("interleaved bitmap of {0} columns")]
+    TooWide(u32),
     /// A header that stands for no order.
     #[error("unknown order {0:#04x} in an interleaved bitmap")]
     UnknownOrder(u8),

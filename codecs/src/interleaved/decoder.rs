@@ -53,6 +53,9 @@ fn expand<P: Pixel>(
     if size.is_empty() {
         return Ok(());
     }
+    if size.width > u32::from(u16::MAX) {
+        return Err(DecodeError::TooWide(size.width));
+    }
     let black = P::default();
     let mut foreground = white;
     // Whether the last order was a background run, and if so whether on the first row.
@@ -367,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bitmap_of_absurd_height_takes_little_memory_and_ends_with_its_data() {
+    fn a_bitmap_of_absurd_size_takes_little_memory_and_ends_with_its_data() {
         let mut scratch = InterleavedScratch::default();
         let mut picture = Picture::new(Size::new(1, 1));
         let result = decode(
@@ -380,5 +383,14 @@ mod tests {
         );
         assert_eq!(result, Ok(()));
         assert!(scratch.bytes.here.capacity() <= 64);
+        let result = decode(
+            &[0xF3, 0xFF, 0xFF, 1],
+            Size::new(65_536, 1),
+            ColorDepth::Indexed8,
+            &Palette::default(),
+            &mut picture.as_mut(),
+            &mut scratch,
+        );
+        assert_eq!(result, Err(DecodeError::TooWide(65_536)));
     }
 }

@@ -144,19 +144,11 @@ pub fn combine_chroma_v2(
         for block_y in rect.top / 2..rect.bottom / 2 {
             let (even, odd) = out.row_pair_mut(block_y * 2);
             let odd = &mut odd[rect.left..rect.right];
-            for (pair, &sample) in odd.chunks_exact_mut(2).zip(luma_from(block_y * 2 + 1)) {
-                pair[1] = sample;
-            }
-            // Blocks take turns between Cb and Cr. A rectangle may start on either.
-            for (plane, is_odd) in [(auxiliary.cb(), 0), (auxiliary.cr(), 1)] {
-                let skip = (first_block + is_odd) % 2;
-                let start = shift / 2 + (first_block + skip) / 2;
+            let [cb, cr] = [auxiliary.cb(), auxiliary.cr()].map(|plane| {
                 let row = plane.row(block_y as u32).unwrap_or_default();
-                let source = row.get(start..).unwrap_or_default();
-                for (sample, &left) in odd.iter_mut().skip(skip * 2).step_by(4).zip(source) {
-                    *sample = left;
-                }
-            }
+                row.get(shift / 2..).unwrap_or_default()
+            });
+            weave_odd_row(first_block, cb, cr, luma_from(block_y * 2 + 1), odd);
             restore_even_row(
                 &main.row(block_y)[first_block..rect.right / 2],
                 luma_from(block_y * 2),
@@ -259,6 +251,47 @@ fn split_main(picture: &Yuv444Picture, rect: &Columns, main: &mut Yuv420Picture)
 fn take_every(source: &[u8], step: usize, out: &mut [u8]) {
     for (sample, &from) in out.iter_mut().zip(source.iter().step_by(step)) {
         *sample = from;
+    }
+}
+
+/// The odd row of a row of blocks of version 2, from left samples, which the blocks of a picture
+/// take in turns from `even_left` and `odd_left`, and right samples, which begin with the first
+/// block.
+fn weave_odd_row(
+    first_block: usize,
+    even_left: &[u8],
+    odd_left: &[u8],
+    mut right: &[u8],
+    mut odd: &mut [u8],
+) {
+    let mut pair = first_block / 2;
+    if !first_block.is_multiple_of(2) {
+        let (Some(block), Some((&sample, rest)), Some(&left)) = (
+            odd.split_off_mut(..2),
+            right.split_first(),
+            odd_left.get(pair),
+        ) else {
+            return;
+        };
+        block.copy_from_slice(&[left, sample]);
+        right = rest;
+        pair += 1;
+    }
+    let even_left = even_left.get(pair..).unwrap_or_default();
+    let odd_left = odd_left.get(pair..).unwrap_or_default();
+    let (rights, last_right) = right.as_chunks::<2>();
+    let (pairs, last) = odd.as_chunks_mut::<4>();
+    let lefts = even_left.iter().zip(odd_left);
+    for ((out, right), (&even, &odd)) in pairs.iter_mut().zip(rights).zip(lefts) {
+        *out = [even, right[0], odd, right[1]];
+    }
+    let at = pairs.len();
+    let right = rights
+        .get(at)
+        .map(|pair| pair[0])
+        .or(last_right.first().copied());
+    if let (&mut [_, _], Some(right), Some(&left)) = (&mut *last, right, even_left.get(at)) {
+        last.copy_from_slice(&[left, right]);
     }
 }
 

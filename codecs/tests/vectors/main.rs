@@ -3,6 +3,8 @@
 
 mod interleaved;
 mod planar;
+mod pointer;
+mod remotefx;
 mod zgfx;
 
 use std::path::PathBuf;

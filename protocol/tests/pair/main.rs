@@ -1,0 +1,8 @@
+//! The client's and the server's machine talk to each other under virtual time: the stream has a
+//! delay and arrives in pieces of any size.
+
+mod connecting;
+mod endings;
+mod hostile;
+mod pair;
+mod session;
