@@ -346,7 +346,11 @@ impl ServerConnection {
     pub fn send_graphics(&mut self, command: &GraphicsCommand) -> Result<(), CommandError> {
         match (self.graphics_target(), &mut self.dynamic) {
             (Some(GraphicsTarget::Pipeline { .. }), Some(dynamic)) => {
-                dynamic.send_graphics(command)
+                dynamic.send_graphics(command)?;
+                if let GraphicsCommand::ResetGraphics { size, .. } = command {
+                    self.client.desktop = *size;
+                }
+                Ok(())
             }
             (Some(GraphicsTarget::Bitmaps), _) => {
                 self.write_update(|updates, out| updates.write_graphics(command, out))
@@ -393,7 +397,6 @@ impl ServerConnection {
         let size = negotiation::clamp_desktop(size);
         match (self.state, self.target) {
             (State::Active, Some(GraphicsTarget::Pipeline { .. })) => {
-                self.client.desktop = size;
                 let reset = GraphicsCommand::ResetGraphics {
                     size,
                     monitors: Vec::new(),

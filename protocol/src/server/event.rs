@@ -24,7 +24,7 @@ pub struct ClientDescription {
     pub keyboard_layout: u32,
     /// The desktop in force.
     pub desktop: Size,
-    /// Monitors that it asked for, at least one.
+    /// Monitors that it asked for last, at least one.
     pub monitors: Vec<MonitorLayout>,
     /// Scale of the desktop in percent, 100 to 500.
     pub desktop_scale_percent: u32,

@@ -5,6 +5,7 @@ use oriel_codecs::geometry::{Rect, Size};
 use super::{AcceptedSecurity, ClientDescription, ServerConfig};
 use crate::{
     client::{MonitorLayout, SelectedSecurity},
+    display_control,
     gcc::{
         ClientBlocks, EarlyCapabilities, MonitorDefinition, ServerBlocks, ServerCore,
         ServerEarlyCapabilities, ServerNetwork, ServerSecurity,
@@ -144,7 +145,10 @@ pub(super) fn describe(blocks: &ClientBlocks, config: &ServerConfig) -> ClientDe
         Some((desktop, _)) if (100..=500).contains(&desktop) => desktop,
         _ => 100,
     };
-    let monitors = monitors(blocks, desktop_scale_percent);
+    let monitors = monitors(blocks, desktop_scale_percent)
+        .iter()
+        .map(display_control::normalize)
+        .collect::<Vec<_>>();
     let asked = monitors
         .iter()
         .fold(Rect::default(), |all, monitor| all.union(&monitor.rect))

@@ -194,6 +194,7 @@ impl ServerConnection {
                 DynamicEvent::Graphics(event) => self.handle_pipeline_event(event),
                 DynamicEvent::GraphicsLost => self.fall_back_to_bitmaps(),
                 DynamicEvent::Layout(monitors) => {
+                    self.client.monitors.clone_from(&monitors);
                     self.events
                         .push_back(ServerEvent::LayoutRequested(monitors));
                 }

@@ -311,6 +311,7 @@ fn a_layout_that_the_client_asks_for_becomes_a_reset_of_the_pipeline() {
         }]
     );
     assert_eq!(pair.server.client().desktop, Size::new(1600, 900));
+    assert_eq!(pair.server.client().monitors, layout);
 }
 
 #[test]
