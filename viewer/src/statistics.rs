@@ -1,6 +1,9 @@
 //! Figures of a running session for a person, and what the renderer tells.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::graphics::FrameReport;
@@ -11,6 +14,9 @@ use crate::{
     failure::Failure,
     session::{Activity, Figures, Inbox},
 };
+
+/// Skipped drawing commands that are told one by one; all are counted.
+const LOGGED_ERRORS: u64 = 8;
 
 /// Turns counters into rates, once a second while somebody looks.
 #[derive(Debug)]
@@ -87,6 +93,7 @@ pub fn render_events(
     inbox: Inbox,
     activity: Activity,
 ) -> impl Fn(RenderEvent) + Send + Sync + 'static {
+    let skipped = AtomicU64::new(0);
     move |event| match event {
         RenderEvent::FrameDone {
             frame,
@@ -107,7 +114,12 @@ pub fn render_events(
         RenderEvent::FirstPicture => activity.first_picture(),
         RenderEvent::RefreshNeeded(areas) => inbox.refresh(areas),
         RenderEvent::DesktopResized(size) => tracing::debug!(?size, "the desktop has a new size"),
-        RenderEvent::PeerError(error) => tracing::warn!(%error, "a drawing command was skipped"),
+        RenderEvent::PeerError(error) => {
+            // A server that gets one wrong tends to get thousands wrong.
+            if skipped.fetch_add(1, Ordering::Relaxed) < LOGGED_ERRORS {
+                tracing::warn!(%error, "a drawing command was skipped");
+            }
+        }
         RenderEvent::Notice(text) => tracing::info!("{text}"),
         RenderEvent::Failed(error) => inbox.fail(Failure::Display {
             reason: error.to_string(),

@@ -236,6 +236,9 @@ impl Target<'_> {
             most([a.y, b.y, c.y]) as i32,
         )
         .intersect(&self.clip);
+        if bounds.is_empty() {
+            return;
+        }
 
         // Opposite of each vertex: the edge whose function is the vertex's weight.
         let edges = [(b, c), (c, a), (a, b)];
@@ -395,6 +398,20 @@ mod tests {
         primitive.clip_rect = egui::Rect::from_min_max(pos2(40.0, 40.0), pos2(50.0, 50.0));
         let nothing = Rasterizer::default().paint(Size::new(30, 30), 1.0, &[primitive]);
         assert!(nothing.is_none());
+    }
+
+    #[test]
+    fn a_triangle_right_of_the_clip_is_passed_by() {
+        let triangles = [
+            [pos2(2.0, 2.0), pos2(8.0, 2.0), pos2(2.0, 28.0)],
+            [pos2(20.0, 2.0), pos2(29.0, 2.0), pos2(29.0, 29.0)],
+        ];
+        let mut primitive = mesh(&triangles, Color32::WHITE);
+        primitive.clip_rect = egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(10.0, 29.0));
+        let painted = Rasterizer::default()
+            .paint(Size::new(30, 30), 1.0, &[primitive])
+            .unwrap();
+        assert_eq!(painted.rect(), Rect::new(2, 2, 10, 29));
     }
 
     #[test]
