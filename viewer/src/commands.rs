@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod demo;
 
 use std::{path::Path, process::ExitCode};
 
@@ -53,9 +54,7 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> {
     match cli.command {
         Command::Connect(args) => connect(args, runtime),
-        Command::Demo(_) => Err(Failure::Internal {
-            reason: "the demo is not built in".into(),
-        }),
+        Command::Demo(args) => demo::run(args, runtime),
         Command::Check(args) => runtime.block_on(check::run(args)),
     }
 }
