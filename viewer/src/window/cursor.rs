@@ -2,8 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use oriel_codecs::{palette::Palette, picture::BYTES_PER_PIXEL, pointer};
 use oriel_protocol::graphics::{PointerShape, PointerUpdate};
-use oriel_render::CursorImage;
 use winit::{
     event_loop::ActiveEventLoop,
     window::{Cursor, CursorIcon, CustomCursor, Window},
@@ -61,16 +61,16 @@ impl ServerCursor {
         if let Some((_, cursor)) = self.kept.iter().find(|(kept, _)| Arc::ptr_eq(kept, shape)) {
             return Some(cursor.clone());
         }
-        let image = cursor_image(shape)?;
         let side = |length: u32| u16::try_from(length).ok();
-        let (width, height) = (side(image.size().width)?, side(image.size().height)?);
-        let hotspot = image.hotspot();
+        let (width, height) = (side(shape.size.width)?, side(shape.size.height)?);
+        // Servers do send hotspots outside of the shape.
+        let inside = |at: i32, side: u16| at.clamp(0, i32::from(side.saturating_sub(1))) as u16;
         let source = CustomCursor::from_rgba(
-            image.rgba(),
+            rgba(shape)?,
             width,
             height,
-            u16::try_from(hotspot.x).ok()?,
-            u16::try_from(hotspot.y).ok()?,
+            inside(shape.hotspot.x, width),
+            inside(shape.hotspot.y, height),
         );
         let cursor = match source {
             Ok(source) => event_loop.create_custom_cursor(source),
@@ -87,6 +87,59 @@ impl ServerCursor {
     }
 }
 
-fn cursor_image(_shape: &PointerShape) -> Option<CursorImage> {
-    None
+/// Red, green, blue and straight alpha of a shape. No window system's cursor can invert what is
+/// below it: such pixels become black with a white rim, which shows on any ground.
+fn rgba(shape: &PointerShape) -> Option<Vec<u8>> {
+    let decoded = pointer::decode(
+        shape.size,
+        shape.bits_per_pixel,
+        &shape.xor_mask,
+        &shape.and_mask,
+        &Palette::default(),
+    );
+    match decoded {
+        Ok(pointer) => {
+            let mut pixels = pointer.without_inversion().into_data();
+            for pixel in pixels.chunks_exact_mut(BYTES_PER_PIXEL) {
+                pixel.swap(0, 2);
+            }
+            Some(pixels)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a pointer's shape cannot be decoded");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oriel_codecs::geometry::{Point, Size};
+
+    use super::*;
+
+    #[test]
+    fn a_shape_is_turned_upright_and_red_comes_first() {
+        let shape = PointerShape {
+            size: Size::new(1, 2),
+            hotspot: Point::new(0, 0),
+            bits_per_pixel: 32,
+            // Bottom row first: opaque blue below, half-clear red above.
+            xor_mask: vec![255, 0, 0, 255, 0, 0, 200, 128].into(),
+            and_mask: vec![0; 4].into(),
+        };
+        assert_eq!(rgba(&shape).unwrap(), [200, 0, 0, 128, 0, 0, 255, 255]);
+    }
+
+    #[test]
+    fn a_shape_that_is_cut_short_is_no_cursor() {
+        let shape = PointerShape {
+            size: Size::new(32, 32),
+            hotspot: Point::new(0, 0),
+            bits_per_pixel: 32,
+            xor_mask: vec![0; 7].into(),
+            and_mask: Default::default(),
+        };
+        assert_eq!(rgba(&shape), None);
+    }
 }
