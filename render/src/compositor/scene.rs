@@ -10,7 +10,7 @@ use oriel_protocol::graphics::{CacheSlot, GraphicsCommand, SurfaceId};
 
 use super::{Compositor, CopyRegion, CopySource, Damage, Filter, Layer};
 use crate::{
-    decode::{Painting, Step},
+    decode::{Painting, PixelBlock, Step},
     error::{CompositorError, PeerError},
 };
 
@@ -419,21 +419,22 @@ impl Scene {
     ) -> Result<(), ApplyError> {
         let size = self.state(surface, "draw")?.size;
         match painting {
-            Painting::Pixels { rect, block } | Painting::Alpha { rect, block } => {
-                // The block may be wider than the rectangle (padding), never the other way round.
-                let cut = Size::new(
-                    rect.width().min(block.size().width),
-                    rect.height().min(block.size().height),
-                );
-                let Some(region) = clip_copy(&cut.to_rect(), cut, rect.origin(), size) else {
-                    return Ok(());
-                };
-                if matches!(painting, Painting::Alpha { .. }) {
-                    compositor.draw_alpha(surface, block, region)?;
-                } else {
-                    compositor.draw_pixels(surface, block, region)?;
+            Painting::Pixels { rect, block } => {
+                self.draw_block(surface, size, rect, block, |region| {
+                    compositor.draw_pixels(surface, block, region)
+                })?;
+            }
+            Painting::Alpha { rect, block } => {
+                self.draw_block(surface, size, rect, block, |region| {
+                    compositor.draw_alpha(surface, block, region)
+                })?;
+            }
+            Painting::Tiles(tiles) => {
+                for (rect, block) in tiles {
+                    self.draw_block(surface, size, rect, block, |region| {
+                        compositor.draw_pixels(surface, block, region)
+                    })?;
                 }
-                self.damage_surface(surface, &[region.target()]);
             }
             Painting::Avc(views) => {
                 let bounds = size.to_rect();
@@ -447,6 +448,27 @@ impl Scene {
                     self.damage_surface(surface, &rects);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Draws the part of a block that lies in its rectangle and on its surface.
+    fn draw_block(
+        &mut self,
+        surface: SurfaceId,
+        size: Size,
+        rect: &Rect,
+        block: &PixelBlock,
+        draw: impl FnOnce(CopyRegion) -> Result<(), CompositorError>,
+    ) -> Result<(), ApplyError> {
+        // The block may be wider than the rectangle (padding), never the other way round.
+        let cut = Size::new(
+            rect.width().min(block.size().width),
+            rect.height().min(block.size().height),
+        );
+        if let Some(region) = clip_copy(&cut.to_rect(), cut, rect.origin(), size) {
+            draw(region)?;
+            self.damage_surface(surface, &[region.target()]);
         }
         Ok(())
     }

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //!  try_submit ─▶ slots in order ──▶ jobs ──▶ oriel-decode-0..N   (pictures: any order)
-//!                    │                └─────▶ one at a time a surface (H.264)
+//!                    │                └─────▶ one at a time a surface (H.264, progressive)
 //!                    └─ front slots that are ready ──▶ next_batch: whole frames, in order
 //! ```
 //!
-//! Payloads that stand alone are decoded by whichever worker is free, a surface's H.264 stream by
-//! one worker at a time and in order; slots put everything back into the order of submission.
+//! Payloads that stand alone are decoded by whichever worker is free, those that continue a surface's
+//! H.264 stream or a progressive context by one worker at a time and in order; slots put everything
+//! back into the order of submission.
 
 mod payload;
 mod pool;
+mod progressive;
 mod stage;
 
 use bytes::Bytes;
@@ -58,6 +60,8 @@ pub enum Painting {
         /// The pixels.
         block: PixelBlock,
     },
+    /// Pieces of tiles; none overlaps another.
+    Tiles(Vec<(Rect, PixelBlock)>),
     /// One or two views of H.264 and where they count.
     Avc(DecodedAvc),
 }
@@ -70,6 +74,7 @@ impl Step {
         };
         match painting {
             Painting::Pixels { block, .. } | Painting::Alpha { block, .. } => block.data().len(),
+            Painting::Tiles(tiles) => tiles.iter().map(|(_, block)| block.data().len()).sum(),
             Painting::Avc(views) => [&views.luma_view, &views.chroma_view]
                 .into_iter()
                 .flatten()

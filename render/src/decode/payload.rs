@@ -47,7 +47,7 @@ pub(crate) struct VideoStream {
 
 impl VideoStream {
     /// Decodes the payload that follows in the stream; one of another codec never comes here.
-    pub(crate) fn decode(&mut self, payload: Payload) -> Result<Step, PeerError> {
+    pub(crate) fn decode(&mut self, payload: &Payload) -> Result<Step, PeerError> {
         let version =
             avc_version(payload.codec).ok_or(PeerError::CodecNotOffered(payload.codec))?;
         let decoder = match &mut self.decoder {
@@ -82,9 +82,9 @@ fn avc_version(codec: PayloadCodec) -> Option<AvcVersion> {
 }
 
 impl Payload {
-    /// True where the payload continues its surface's H.264 stream.
+    /// True where the payload continues its surface's H.264 stream or a progressive context.
     pub(crate) fn is_stateful(&self) -> bool {
-        avc_version(self.codec).is_some()
+        avc_version(self.codec).is_some() || matches!(self.codec, PayloadCodec::Progressive(_))
     }
 
     /// Decodes a payload that stands alone.
@@ -192,7 +192,7 @@ impl Payload {
             .ok_or_else(|| self.error(format!("{bits_per_pixel} bits a pixel")))
     }
 
-    fn error(&self, reason: impl ToString) -> PeerError {
+    pub(super) fn error(&self, reason: impl ToString) -> PeerError {
         PeerError::Payload {
             codec: self.codec,
             reason: reason.to_string(),

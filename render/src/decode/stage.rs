@@ -12,13 +12,14 @@ use std::{
 };
 
 use oriel_codecs::{geometry::Size, palette::Palette};
-use oriel_protocol::graphics::{FrameId, GraphicsCommand, SurfaceId};
+use oriel_protocol::graphics::{CodecContextId, FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
 use parking_lot::{Condvar, Mutex};
 
 use super::{
     Step,
     payload::{Payload, Scratch, VideoStream},
     pool::BufferPool,
+    progressive::ProgressiveContexts,
 };
 use crate::{error::PeerError, statistics::Recorder};
 
@@ -147,7 +148,7 @@ enum Mark {
 struct Job {
     number: u64,
     payload: Payload,
-    /// The stream that the payload continues.
+    /// What the payload continues.
     stream: Option<Arc<Stream>>,
 }
 
@@ -157,12 +158,53 @@ struct Surface {
     stream: Arc<Stream>,
 }
 
-/// A surface's H.264 stream. A worker that has it marks it busy while the state is locked, so the
-/// inner lock is never waited for.
+/// What a surface's codecs remember from one payload to the next. A worker that has it marks it busy
+/// while the state is locked, so the lock on the codecs is never waited for.
 #[derive(Default)]
 struct Stream {
     is_busy: AtomicBool,
-    video: Mutex<VideoStream>,
+    codecs: Mutex<Codecs>,
+    /// Progressive contexts that are gone, and the number of the slot from which on.
+    deleted: Mutex<Vec<(u64, CodecContextId)>>,
+}
+
+#[derive(Default)]
+struct Codecs {
+    video: VideoStream,
+    progressive: ProgressiveContexts,
+}
+
+impl Stream {
+    /// Notes that a progressive context is gone for the slots behind `number`.
+    fn delete_context(&self, number: u64, context: CodecContextId) {
+        /// More are only noted by a peer that deletes what it never made.
+        const MAX_NOTES: usize = 256;
+        let mut deleted = self.deleted.lock();
+        if deleted.len() == MAX_NOTES {
+            deleted.remove(0);
+        }
+        deleted.push((number, context));
+    }
+
+    fn decode(
+        &self,
+        number: u64,
+        payload: &Payload,
+        pool: &Arc<BufferPool>,
+    ) -> Result<Step, PeerError> {
+        let codecs = &mut *self.codecs.lock();
+        self.deleted.lock().retain(|&(from, context)| {
+            let is_due = from < number;
+            if is_due {
+                codecs.progressive.delete(context);
+            }
+            !is_due
+        });
+        match payload.codec {
+            PayloadCodec::Progressive(_) => codecs.progressive.decode(payload, pool),
+            _ => codecs.video.decode(payload),
+        }
+    }
 }
 
 impl DecodeStage {
@@ -320,6 +362,11 @@ impl State {
                     }
                     GraphicsCommand::DeleteSurface { surface } => {
                         self.surfaces.remove(surface);
+                    }
+                    GraphicsCommand::DeleteCodecContext { surface, context } => {
+                        if let Some(known) = self.surfaces.get(surface) {
+                            known.stream.delete_context(number, *context);
+                        }
                     }
                     _ => {}
                 }
@@ -491,7 +538,7 @@ impl Shared {
             // A decoder's bug must cost one picture, not the session: without a step in its slot
             // the queue would stand still.
             let result = catch_unwind(AssertUnwindSafe(|| match &job.stream {
-                Some(stream) => stream.video.lock().decode(job.payload),
+                Some(stream) => stream.decode(job.number, &job.payload, &self.pool),
                 None => job.payload.decode(&self.pool, &mut scratch),
             }))
             .unwrap_or_else(|_| {
@@ -505,7 +552,7 @@ impl Shared {
             if let Some(name) = job
                 .stream
                 .as_ref()
-                .and_then(|stream| stream.video.lock().decoder_name())
+                .and_then(|stream| stream.codecs.lock().video.decoder_name())
             {
                 self.recorder.set_video_decoder(name);
             }
