@@ -80,7 +80,7 @@ pub enum DisconnectReason {
     ErrorInfo(crate::error_info::ErrorInfo),
     /// The server ended the MCS connection; the reason of T.125, for example 3 (user requested).
     ProviderUltimatum(u8),
-    /// The server denied the request to shut down and the connection was closed then.
+    /// The stream ended, and nobody said why.
     StreamClosed,
 }
 

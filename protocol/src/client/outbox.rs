@@ -7,8 +7,9 @@ use crate::{
     wire::WriteWire,
 };
 
-/// Queues bytes for the stream.
-#[derive(Debug, Default)]
+/// Queues bytes for the stream. They hold passwords and keys pressed: they are never printed, and
+/// wiped.
+#[derive(Default)]
 pub(super) struct Outbox {
     bytes: Vec<u8>,
     scratch: Vec<u8>,
@@ -78,9 +79,17 @@ impl Outbox {
         }
         self.statistics.sent_bytes += self.bytes.len() as u64;
         out.put(&self.bytes);
-        // Passwords have been in here.
         zeroize::Zeroize::zeroize(&mut self.bytes);
         true
+    }
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox")
+            .field("bytes", &self.bytes.len())
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

@@ -290,6 +290,9 @@ impl ClientConnection {
         source: u16,
         demand: &DemandActive,
     ) -> Result<(), ProtocolError> {
+        if self.phase == Phase::ShuttingDown {
+            return Ok(());
+        }
         let sets = &demand.capability_sets;
         self.offer.capability_sets = sets.iter().map(|set| set.kind()).collect();
         if let Some(bytes) = find!(sets, VirtualChannel).and_then(|set| set.chunk_bytes) {
