@@ -207,6 +207,21 @@ where
     }
 }
 
+/// Clients that go away without a word have closed the stream all the same.
+fn ended(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+            ) =>
+        {
+            Ok(0)
+        }
+        read => read,
+    }
+}
+
 /// Writes what the stream takes now; flushes it where nothing is left to write.
 async fn write_some<W>(writer: &mut W, unsent: &[u8]) -> io::Result<usize>
 where
@@ -296,7 +311,7 @@ impl Session<'_> {
             self.ask_for_frame().await;
             let wake = self.wake();
             tokio::select! {
-                read = reader.read(&mut received) => match read? {
+                read = reader.read(&mut received) => match ended(read)? {
                     0 => self.machine.handle_stream_closed(Instant::now()),
                     count => {
                         let outcome = self.machine.handle_data(Instant::now(), &received[..count]);
@@ -523,7 +538,11 @@ impl Session<'_> {
         let Some(frame) = reply.frame else {
             return false;
         };
-        tracing::trace!(frame = frame.0, took_us = reply.took.as_micros() as u64, "frame");
+        tracing::trace!(
+            frame = frame.0,
+            took_us = reply.took.as_micros() as u64,
+            "frame"
+        );
         self.pacer.sent(now, frame);
         self.frames += 1;
         match self.options.misbehaviour {

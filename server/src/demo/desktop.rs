@@ -87,6 +87,8 @@ pub struct DemoDesktop {
     order: Vec<usize>,
     focus: Option<usize>,
     drag: Option<Drag>,
+    /// The user has dragged a window: places are kept from then on.
+    is_arranged: bool,
     hovered_button: Option<usize>,
     pointer: Point,
     pointer_kind: PointerKind,
@@ -140,6 +142,7 @@ impl DemoDesktop {
             focus: None,
             windows,
             drag: None,
+            is_arranged: false,
             hovered_button: None,
             pointer: Point::new(-1, -1),
             pointer_kind: PointerKind::Arrow,
@@ -198,7 +201,7 @@ impl DemoDesktop {
             }
         };
         for (window, (x, y)) in self.windows.iter_mut().zip(PLACES) {
-            let (x, y) = if is_first {
+            let (x, y) = if !self.is_arranged {
                 (
                     place(x, REFERENCE.0, width),
                     place(y, REFERENCE.1, height - TASK_BAR_HEIGHT),
@@ -431,6 +434,7 @@ impl DemoDesktop {
             });
         }
         self.windows[index].origin = origin;
+        self.is_arranged = true;
         self.invalidate(old_bounds);
         self.invalidate(self.windows[index].bounds());
     }

@@ -44,6 +44,7 @@ pub struct Mirror {
 
 impl Mirror {
     /// A screen of a client without the graphics pipeline.
+    #[allow(dead_code, reason = "not every test binary needs it")]
     pub fn primary(size: Size) -> Self {
         let mut mirror = Self::default();
         mirror
@@ -59,6 +60,13 @@ impl Mirror {
         &self.surfaces[&surface].picture
     }
 
+    /// Size of what is shown; empty where nothing is.
+    #[allow(dead_code, reason = "not every test binary needs it")]
+    pub fn size(&self) -> Size {
+        self.mapped
+            .map_or(Size::default(), |id| self.surfaces[&id].picture.size())
+    }
+
     /// How often a kind of command came.
     pub fn count(&self, name: &str) -> usize {
         self.counts.get(name).copied().unwrap_or_default()
@@ -72,8 +80,9 @@ impl Mirror {
     pub fn apply(&mut self, command: &GraphicsCommand) {
         let name = match command {
             GraphicsCommand::ResetGraphics { size, .. } => {
-                assert!(self.surfaces.is_empty(), "surfaces are deleted before");
                 assert!(!size.is_empty());
+                self.surfaces.clear();
+                self.mapped = None;
                 "reset"
             }
             GraphicsCommand::CreateSurface { surface, size, .. } => {
@@ -223,6 +232,7 @@ impl Mirror {
 }
 
 /// Peak signal to noise ratio over the colours of a rectangle, dB; infinite where they are equal.
+#[allow(dead_code, reason = "not every test binary needs it")]
 pub fn psnr_db(a: &Picture, b: &Picture, rect: &Rect) -> f64 {
     let (mut sum, mut count) = (0u64, 0u64);
     for y in rect.top..rect.bottom {

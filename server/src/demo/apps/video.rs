@@ -121,15 +121,23 @@ impl App for Video {
             seconds % 60,
             self.frame % fps
         );
+        let x = width - 88.0;
         canvas.round_rect(
-            10.0,
+            x,
             height - 32.0,
             78.0,
             22.0,
             6.0,
             Rgba::hex(0x0B0E1C).with_alpha(170),
         );
-        canvas.text(18.0, height - 16.0, Font::Mono, 12.5, theme::TEXT, &label);
+        canvas.text(
+            x + 8.0,
+            height - 16.0,
+            Font::Mono,
+            12.5,
+            theme::TEXT,
+            &label,
+        );
     }
 
     fn advance(&mut self, now: Moment) -> bool {
