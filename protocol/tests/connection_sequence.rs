@@ -12,10 +12,12 @@ use oriel_protocol::{
         ChannelDefinition, ChannelOptions, ClientCluster, ClusterFlags, ColorDepths,
         ConferenceCreateRequest, ConferenceCreateResponse, EarlyCapabilities, EncryptionMethods,
     },
+    licensing::{ErrorAlert, LicensingPdu},
     mcs::{
         self, ChannelId, ConnectInitial, ConnectResponse, ConnectResult, DisconnectReason,
         DomainParameters, DomainPdu, McsResult, UserId,
     },
+    security::{SecurityFlags, SecurityHeader},
     wire::{Cursor, Pdu, WriteWire},
     x224::{
         ConnectionConfirm, ConnectionRequest, NegotiationReply, NegotiationRequest,
@@ -348,6 +350,32 @@ fn data_on_channels_keeps_its_bytes_through_frame_and_mcs() {
         );
         assert_eq!(in_frame(|out| pdu.encode(out)), bytes, "{name}");
     }
+}
+
+#[test]
+fn the_short_form_of_licensing_is_an_alert_without_an_error() {
+    let name = "bcgr_4.1.11_server-license-error-pdu-valid-client_1.bin";
+    let Some(encrypted) = vector(TOPIC, name) else {
+        return;
+    };
+    let inner = mcs_pdu(&encrypted);
+    let Ok(DomainPdu::SendDataIndication { data, .. }) =
+        DomainPdu::decode(&mut Cursor::new(&inner, "test"))
+    else {
+        panic!("a send data indication");
+    };
+    let header = SecurityHeader::decode(&mut Cursor::new(data, "test")).expect("decodes");
+    assert_eq!(
+        header.flags,
+        SecurityFlags::ENCRYPT | SecurityFlags::LICENSE_PKT | SecurityFlags::LICENSE_ENCRYPT
+    );
+    assert_eq!(header.to_vec(), data[..4]);
+
+    let name = "bcgr_4.1.11_server-license-error-pdu-valid-client_2.bin";
+    let plain = vector(TOPIC, name).expect("beside the other");
+    let pdu: LicensingPdu = decode(&plain);
+    assert_eq!(pdu, LicensingPdu::ErrorAlert(ErrorAlert::VALID_CLIENT));
+    assert_eq!(pdu.to_vec(), plain);
 }
 
 #[test]

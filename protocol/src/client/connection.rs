@@ -254,15 +254,17 @@ impl ClientConnection {
     /// Tells the server that a frame is shown. Each frame is acknowledged once; a frame of a
     /// channel that has closed is ignored.
     pub fn acknowledge_frame(&mut self, _now: Instant, report: FrameReport) {
-        if self.phase != Phase::Active {
+        if matches!(self.phase, Phase::ShuttingDown | Phase::Closed) {
             return;
         }
+        // The pipeline outlives the share.
         let is_acknowledged = if self.drawing.is_on_pipeline() {
             let is_known = self.dynamic.acknowledge_frame(report);
             self.flush_dynamic();
             is_known
         } else {
-            self.share.as_ref().is_some_and(|share| {
+            let share = self.share.as_ref().filter(|_| self.phase == Phase::Active);
+            share.is_some_and(|share| {
                 share.acknowledge_frame(report.frame, self.io_channel, &mut self.outbox)
             })
         };
@@ -412,7 +414,9 @@ impl ClientConnection {
             let Some(frame) = frame else {
                 return Ok(());
             };
-            self.meter.count(frame.wire_bytes());
+            if self.phase == Phase::Active {
+                self.meter.count(frame.wire_bytes());
+            }
             match frame {
                 Frame::Tpkt(payload) => self.handle_tpkt(now, &payload)?,
                 Frame::FastPath(pdu) => self.handle_fast_path(now, &pdu)?,
