@@ -8,6 +8,8 @@ use oriel_codecs::{
     picture::{BYTES_PER_PIXEL, PictureMut},
 };
 
+use raw_window_handle::{HasWindowHandle, RawWindowHandle};
+
 use crate::{
     compositor::{Damage, Presented},
     error::{CompositorError, RenderError},
@@ -28,6 +30,9 @@ type Handle = Arc<dyn WindowHandle>;
 /// which are kept and painted again.
 pub struct SoftwareWindow {
     surface: softbuffer::Surface<Handle, Handle>,
+    /// On X11 a presentation lies in the connection's output buffer until somebody needs an
+    /// answer: softbuffer does not flush, and an idle window system's thread never does.
+    needs_flush: bool,
     size: Size,
     /// What changed with each of the last presentations, newest first.
     history: VecDeque<Damage>,
@@ -47,8 +52,15 @@ impl SoftwareWindow {
         let failed = |error: softbuffer::SoftBufferError| RenderError::Window(error.to_string());
         let context = softbuffer::Context::new(window.clone()).map_err(failed)?;
         let surface = softbuffer::Surface::new(&context, window.clone()).map_err(failed)?;
+        let is_x11 = window.window_handle().is_ok_and(|handle| {
+            matches!(
+                handle.as_raw(),
+                RawWindowHandle::Xlib(_) | RawWindowHandle::Xcb(_)
+            )
+        });
         Ok(Self {
             surface,
+            needs_flush: is_x11,
             size: Size::default(),
             history: VecDeque::with_capacity(MAX_AGE),
         })
@@ -100,6 +112,10 @@ impl SoftwareWindow {
         let shown = if is_known { damage } else { &stale };
         let rects: Vec<_> = shown.rects().iter().filter_map(to_softbuffer).collect();
         buffer.present_with_damage(&rects).map_err(failed)?;
+        if self.needs_flush {
+            // Taking the next buffer waits for the answer that says this one was read.
+            self.surface.buffer_mut().map_err(failed)?;
+        }
         self.history.truncate(MAX_AGE - 1);
         self.history.push_front(damage.clone());
         Ok(Presented::Shown)
