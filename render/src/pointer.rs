@@ -2,8 +2,11 @@
 
 use oriel_codecs::{
     geometry::{Point, Size},
+    palette::Palette,
     picture::{BYTES_PER_PIXEL, Picture},
+    pointer::{self, PointerPicture},
 };
+use oriel_protocol::graphics::PointerShape;
 
 /// A pointer's shape, ready for the window system or for the picture.
 ///
@@ -13,37 +16,43 @@ use oriel_codecs::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorImage {
     hotspot: Point,
-    /// Straight alpha.
-    picture: Picture,
-    /// A flag a pixel, row by row; none where no pixel inverts.
-    inverting: Option<Vec<bool>>,
+    pointer: PointerPicture,
 }
 
 impl CursorImage {
-    /// A shape from straight-alpha BGRA pixels. `inverting` has a flag for each pixel, row by row;
-    /// `None` where it has another number of them. The hotspot is moved inside.
-    pub fn new(picture: Picture, hotspot: Point, inverting: Option<Vec<bool>>) -> Option<Self> {
-        let pixels = picture.size().area();
-        if inverting
-            .as_ref()
-            .is_some_and(|flags| flags.len() as u64 != pixels)
-        {
-            return None;
-        }
+    /// The shape that the server sent. The hotspot is moved inside where it is not.
+    ///
+    /// # Errors
+    /// Where a mask is too short, or the size or the depth is none that a pointer has.
+    pub fn from_shape(shape: &PointerShape) -> Result<Self, pointer::DecodeError> {
+        // A shape does not carry the session's palette: at 4 and 8 bits a pixel, which servers of
+        // today do not send, colours become greys.
+        let pointer = pointer::decode(
+            shape.size,
+            shape.bits_per_pixel,
+            &shape.xor_mask,
+            &shape.and_mask,
+            &Palette::default(),
+        )?;
+        Ok(Self::new(pointer, shape.hotspot))
+    }
+
+    /// A shape that is decoded already. The hotspot is moved inside where it is not.
+    pub fn new(pointer: PointerPicture, hotspot: Point) -> Self {
         let inside = |at: i32, size: u32| at.clamp(0, size.saturating_sub(1) as i32);
-        Some(Self {
+        let size = pointer.size();
+        Self {
             hotspot: Point::new(
-                inside(hotspot.x, picture.size().width),
-                inside(hotspot.y, picture.size().height),
+                inside(hotspot.x, size.width),
+                inside(hotspot.y, size.height),
             ),
-            picture,
-            inverting: inverting.filter(|flags| flags.contains(&true)),
-        })
+            pointer,
+        }
     }
 
     /// Width and height.
     pub fn size(&self) -> Size {
-        self.picture.size()
+        self.pointer.size()
     }
 
     /// The pixel that points.
@@ -53,46 +62,17 @@ impl CursorImage {
 
     /// Red, green, blue and straight alpha, row by row: what winit's `CustomCursor` takes.
     pub fn rgba(&self) -> Vec<u8> {
-        let mut rgba = self.picture.data().to_vec();
+        let mut rgba = self.pointer.without_inversion().into_data();
         for pixel in rgba.chunks_exact_mut(BYTES_PER_PIXEL) {
             pixel.swap(0, 2);
-        }
-        let Some(flags) = &self.inverting else {
-            return rgba;
-        };
-        let (width, height) = (self.size().width as usize, self.size().height as usize);
-        let is_inverting = |x: Option<usize>, y: Option<usize>| match (x, y) {
-            (Some(x), Some(y)) if x < width && y < height => flags[y * width + x],
-            _ => false,
-        };
-        for (index, pixel) in rgba.chunks_exact_mut(BYTES_PER_PIXEL).enumerate() {
-            let (x, y) = (index % width, index / width);
-            if flags[index] {
-                pixel.copy_from_slice(&[0, 0, 0, 255]);
-            } else if pixel[3] == 0
-                && (is_inverting(x.checked_sub(1), Some(y))
-                    || is_inverting(Some(x + 1), Some(y))
-                    || is_inverting(Some(x), y.checked_sub(1))
-                    || is_inverting(Some(x), Some(y + 1)))
-            {
-                pixel.copy_from_slice(&[255, 255, 255, 255]);
-            }
         }
         rgba
     }
 
     /// The pixels that do not invert, with premultiplied colours.
     pub(crate) fn premultiplied(&self) -> Picture {
-        let mut picture = self.picture.clone();
-        for (index, pixel) in picture
-            .data_mut()
-            .chunks_exact_mut(BYTES_PER_PIXEL)
-            .enumerate()
-        {
-            if self.inverting.as_ref().is_some_and(|flags| flags[index]) {
-                pixel.fill(0);
-                continue;
-            }
+        let mut picture = self.pointer.picture.clone();
+        for pixel in picture.data_mut().chunks_exact_mut(BYTES_PER_PIXEL) {
             let alpha = u32::from(pixel[3]);
             for channel in &mut pixel[..3] {
                 *channel = ((u32::from(*channel) * alpha + 127) / 255) as u8;
@@ -103,11 +83,13 @@ impl CursorImage {
 
     /// White where the picture inverts, and nothing elsewhere.
     pub(crate) fn inverting_picture(&self) -> Option<Picture> {
-        let flags = self.inverting.as_ref()?;
+        let mask = self.pointer.inverting.as_ref()?;
         let mut picture = Picture::filled(self.size(), [0; 4]);
-        let pixels = picture.data_mut().chunks_exact_mut(BYTES_PER_PIXEL);
-        for (pixel, _) in pixels.zip(flags).filter(|(_, inverts)| **inverts) {
-            pixel.copy_from_slice(&[255, 255, 255, 0]);
+        let width = self.size().width.max(1);
+        for (index, pixel) in (0..).zip(picture.data_mut().chunks_exact_mut(BYTES_PER_PIXEL)) {
+            if mask.get(index % width, index / width) {
+                pixel.copy_from_slice(&[255, 255, 255, 0]);
+            }
         }
         Some(picture)
     }
@@ -116,37 +98,56 @@ impl CursorImage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+
+    /// One row of one bit a pixel: black, white, clear, inverting.
+    fn shape() -> PointerShape {
+        PointerShape {
+            size: Size::new(4, 1),
+            hotspot: Point::new(9, -1),
+            bits_per_pixel: 1,
+            xor_mask: Bytes::from_static(&[0b0101_0000, 0]),
+            and_mask: Bytes::from_static(&[0b0011_0000, 0]),
+        }
+    }
 
     #[test]
-    fn inverting_pixels_become_black_with_a_white_rim() {
-        let picture = Picture::filled(Size::new(3, 3), [0; 4]);
-        let mut flags = vec![false; 9];
-        flags[4] = true;
-        let image = CursorImage::new(picture, Point::new(9, -1), Some(flags)).expect("nine flags");
-        assert_eq!(image.hotspot(), Point::new(2, 0));
-        let rgba = image.rgba();
-        let alpha: Vec<_> = rgba
-            .chunks_exact(4)
-            .map(|pixel| (pixel[0], pixel[3]))
-            .collect();
-        let (clear, rim, ink) = ((0, 0), (255, 255), (0, 255));
-        assert_eq!(alpha, [clear, rim, clear, rim, ink, rim, clear, rim, clear]);
+    fn a_shape_becomes_what_the_window_system_takes() {
+        let image = CursorImage::from_shape(&shape()).expect("a whole shape");
+        assert_eq!(image.hotspot(), Point::new(3, 0));
+        let pixels: Vec<_> = image.rgba().chunks_exact(4).map(|p| (p[0], p[3])).collect();
+        // The clear pixel beside the inverting one is its rim.
+        assert_eq!(pixels, [(0, 255), (255, 255), (255, 255), (0, 255)]);
+    }
+
+    #[test]
+    fn a_shape_drawn_into_the_picture_inverts() {
+        let image = CursorImage::from_shape(&shape()).expect("a whole shape");
         let mask = image.inverting_picture().expect("one pixel inverts");
-        assert_eq!(mask.pixel(Point::new(1, 1)), [255, 255, 255, 0]);
-        assert_eq!(mask.pixel(Point::new(0, 1)), [0; 4]);
+        assert_eq!(mask.pixel(Point::new(3, 0)), [255, 255, 255, 0]);
+        assert_eq!(mask.pixel(Point::new(2, 0)), [0; 4]);
+        let picture = image.premultiplied();
+        assert_eq!(picture.pixel(Point::new(1, 0)), [255; 4]);
+        assert_eq!(picture.pixel(Point::new(3, 0)), [0; 4]);
     }
 
     #[test]
     fn colours_swap_for_the_window_system_and_multiply_for_the_picture() {
-        let picture = Picture::filled(Size::new(1, 1), [10, 20, 200, 128]);
-        let image = CursorImage::new(picture, Point::default(), None).expect("no flags");
+        let pointer = PointerPicture {
+            picture: Picture::filled(Size::new(1, 1), [10, 20, 200, 128]),
+            inverting: None,
+        };
+        let image = CursorImage::new(pointer, Point::default());
         assert_eq!(image.rgba(), [200, 20, 10, 128]);
         assert_eq!(image.premultiplied().data(), [5, 10, 100, 128]);
     }
 
     #[test]
-    fn a_mask_of_another_size_is_refused() {
-        let picture = Picture::new(Size::new(2, 2));
-        assert!(CursorImage::new(picture, Point::default(), Some(vec![true; 3])).is_none());
+    fn a_shape_with_too_few_bytes_is_refused() {
+        let short = PointerShape {
+            xor_mask: Bytes::from_static(&[0]),
+            ..shape()
+        };
+        assert!(CursorImage::from_shape(&short).is_err());
     }
 }
