@@ -35,7 +35,8 @@ pub struct ConnectOptions {
     pub host: String,
     /// Usually 3389.
     pub port: u16,
-    /// For name and TCP together, and again for TLS and sign-in together.
+    /// For name and TCP together, again for TLS and for the sign-in, and for each step of the
+    /// protocol.
     pub connect_timeout: Duration,
     /// Which certificates are taken.
     pub certificate_policy: CertificatePolicy,
@@ -134,6 +135,10 @@ pub async fn connect(
         connect_tcp(&options.host, options.port, options.connect_timeout).await?;
     driver.tell(ConnectProgress::Connected(address));
 
+    let config = ClientConfig {
+        step_timeout: options.connect_timeout,
+        ..config
+    };
     let credentials = config.credentials.clone();
     let client_name = config.client_name.clone();
     let mut machine = ClientConnection::new(config, Instant::now());

@@ -1,5 +1,7 @@
 //! What a client brings to a connection.
 
+use std::time::Duration;
+
 use oriel_codecs::geometry::{Rect, Size};
 
 use crate::secret::Credentials;
@@ -169,6 +171,8 @@ pub struct ClientConfig {
     /// Seed of the few values that must not repeat (licensing client random); the machine itself
     /// has no randomness.
     pub random_seed: [u8; 32],
+    /// How long the server may take for each step of the connection.
+    pub step_timeout: Duration,
 }
 
 impl ClientConfig {
@@ -192,6 +196,7 @@ impl ClientConfig {
             time_zone: TimeZone::default(),
             static_channels: Vec::new(),
             random_seed: [0; 32],
+            step_timeout: Duration::from_secs(30),
         }
     }
 

@@ -30,9 +30,6 @@ use crate::{
     x224::{NegotiationResponseFlags, SecurityProtocols, Tpdu},
 };
 
-/// How long a server may take for each step of the connection.
-const STEP_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long a server may take to answer the request to shut down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -128,7 +125,7 @@ impl ClientConnection {
             outbox,
             events: VecDeque::from([ClientEvent::Step(ConnectionStep::Negotiation)]),
             offer: ServerOffer::default(),
-            deadline: Some(now + STEP_TIMEOUT),
+            deadline: now.checked_add(config.step_timeout),
             heartbeat_deadline: None,
             heartbeat_silence: None,
             selected: SecurityProtocols::empty(),
@@ -349,7 +346,10 @@ impl ClientConnection {
     /// Begins a step: the server has a while for it.
     pub(super) fn enter(&mut self, now: Instant, phase: Phase, step: ConnectionStep) {
         self.phase = phase;
-        self.deadline = (step != ConnectionStep::Active).then(|| now + STEP_TIMEOUT);
+        self.deadline = match step {
+            ConnectionStep::Active => None,
+            _ => now.checked_add(self.config.step_timeout),
+        };
         if !self.was_active {
             self.events.push_back(ClientEvent::Step(step));
         }

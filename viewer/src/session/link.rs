@@ -251,8 +251,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 is_reactivation,
             } => {
                 tracing::debug!(?desktop, is_reactivation, "the session is active");
-                self.desktop = desktop;
-                (self.wires.tell)(Notice::Desktop(desktop));
+                self.set_desktop(desktop);
                 let held = std::mem::take(&mut self.held_input);
                 self.machine.send_input(&held);
                 // The server forgot what it was told before.
@@ -287,9 +286,17 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         None
     }
 
+    fn set_desktop(&mut self, size: Size) {
+        self.desktop = size;
+        (self.wires.tell)(Notice::Desktop(size));
+    }
+
     fn submit(&mut self, command: GraphicsCommand) {
         if self.leaving {
             return;
+        }
+        if let GraphicsCommand::ResetGraphics { size, .. } = &command {
+            self.set_desktop(*size);
         }
         if let GraphicsCommand::EndFrame { frame } = &command {
             if self.open_frames.len() == OPEN_FRAMES {
@@ -422,3 +429,6 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
