@@ -128,6 +128,7 @@ pub async fn connect(
         observer,
         steps: Vec::new(),
         step: ("tcp", Instant::now()),
+        at: ConnectionStep::Negotiation,
         events: VecDeque::new(),
     };
     driver.tell(ConnectProgress::Connecting);
@@ -185,7 +186,7 @@ pub async fn connect(
 
     machine
         .handle_security_established(Instant::now())
-        .map_err(|error| driver.refused(ConnectionStep::Security, error))?;
+        .map_err(|error| driver.refused(error))?;
     match driver.run(&mut stream, &mut machine).await? {
         Milestone::Active => {}
         Milestone::Security(_) => unreachable!("the machine asks for security once"),
@@ -217,6 +218,8 @@ struct Driver<'a, F> {
     observer: F,
     steps: Vec<StepTiming>,
     step: (&'static str, Instant),
+    /// Where the machine stood when it last said so: one that was closed has forgotten.
+    at: ConnectionStep,
     events: VecDeque<ClientEvent>,
 }
 
@@ -246,16 +249,16 @@ impl<F: FnMut(ConnectProgress)> Driver<'_, F> {
         let mut received = vec![0; 16 * 1024];
         let mut outgoing = Vec::new();
         loop {
-            let step = machine.step();
             outgoing.clear();
             if machine.poll_transmit(&mut outgoing) {
                 write(stream, &outgoing)
                     .await
-                    .map_err(|error| self.lost(step, error))?;
+                    .map_err(|error| self.lost(error))?;
             }
             while let Some(event) = machine.poll_event() {
                 match event {
                     ClientEvent::Step(next) => {
+                        self.at = next;
                         if let Some(name) = step_name(next) {
                             self.begin(name);
                         }
@@ -269,7 +272,7 @@ impl<F: FnMut(ConnectProgress)> Driver<'_, F> {
                         return Ok(Milestone::Active);
                     }
                     ClientEvent::Disconnected(reason) => {
-                        return Err(self.ended(step, reason));
+                        return Err(self.ended(reason));
                     }
                     other => self.events.push_back(other),
                 }
@@ -290,39 +293,35 @@ impl<F: FnMut(ConnectProgress)> Driver<'_, F> {
                     Ok(())
                 }
                 Ok(Ok(count)) => machine.handle_data(Instant::now(), &received[..count]),
-                Ok(Err(error)) => return Err(self.lost(step, error)),
+                Ok(Err(error)) => return Err(self.lost(error)),
             };
             if let Err(error) = outcome {
-                return Err(self.refused(machine.step(), error));
+                return Err(self.refused(error));
             }
         }
     }
 
     /// The stream broke: before the first answer, whoever listens there does not speak RDP.
-    fn lost(&self, step: ConnectionStep, source: io::Error) -> ConnectError {
-        match step {
+    fn lost(&self, source: io::Error) -> ConnectError {
+        match self.at {
             ConnectionStep::Negotiation => ConnectError::NotRdp {
                 reason: source.to_string(),
             },
-            _ => ConnectError::ConnectionLost { step, source },
+            step => ConnectError::ConnectionLost { step, source },
         }
     }
 
-    fn ended(
-        &self,
-        step: ConnectionStep,
-        reason: oriel_protocol::client::DisconnectReason,
-    ) -> ConnectError {
+    fn ended(&self, reason: oriel_protocol::client::DisconnectReason) -> ConnectError {
         use oriel_protocol::client::DisconnectReason::StreamClosed;
-        match (step, &reason) {
+        match (self.at, &reason) {
             (ConnectionStep::Negotiation, StreamClosed) => ConnectError::NotRdp {
                 reason: "it closed the connection without an answer".to_owned(),
             },
-            _ => ConnectError::Ended { step, reason },
+            (step, _) => ConnectError::Ended { step, reason },
         }
     }
 
-    fn refused(&self, step: ConnectionStep, error: ProtocolError) -> ConnectError {
+    fn refused(&self, error: ProtocolError) -> ConnectError {
         match error {
             ProtocolError::Timeout { step } => ConnectError::StepTimeout {
                 step,
@@ -348,11 +347,11 @@ impl<F: FnMut(ConnectProgress)> Driver<'_, F> {
                 | NegotiationFailure::SSL_CERT_NOT_ON_SERVER => ConnectError::NoModernSecurity,
                 _ => ConnectError::NegotiationRefused(error),
             },
-            _ if step == ConnectionStep::Negotiation => ConnectError::NotRdp {
+            _ if self.at == ConnectionStep::Negotiation => ConnectError::NotRdp {
                 reason: error.to_string(),
             },
             _ => ConnectError::Protocol {
-                step,
+                step: self.at,
                 source: error,
             },
         }
