@@ -1,11 +1,12 @@
 //! Runs the demo server until it is killed:
-//! `cargo run -p oriel-server --example demo_server -- PORT [tls|nla] [mixed|avc|lossless] [still]`.
+//! `cargo run -p oriel-server --example demo_server -- PORT [tls|nla] [mixed|avc|lossless] [bitmaps] [still]`.
 //!
 //! User and password come from `ORIEL_USER` and `ORIEL_PASSWORD`; without them everyone comes in.
 
 use std::{error::Error, net::Ipv4Addr};
 
 use oriel_protocol::{
+    client::GraphicsSupport,
     secret::{Credentials, Secret},
     server::AcceptedSecurity,
 };
@@ -37,6 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
         credentials,
         is_deterministic: has("still"),
+        graphics: GraphicsSupport {
+            pipeline: !has("bitmaps"),
+            ..GraphicsSupport::default()
+        },
         policy: match () {
             () if has("avc") => EncodingPolicy::WholeFrameAvc,
             () if has("lossless") => EncodingPolicy::Lossless,

@@ -4,6 +4,12 @@
 //! macroblocks of the regions are converted and changed, the others cost next to nothing. Both
 //! views go through one encoder, the main view first, as they go through one decoder
 //! (`[MS-RDPEGFX] 2.2.4.6`).
+//!
+//! One picture serves for both views. The encoder predicts each picture from the one before, and
+//! that is the other view: were each view kept in a picture of its own, all of the surface would
+//! differ from one to the next. So only what the regions' samples overwrite differs, and as the
+//! second version of the format puts the chroma of a region elsewhere than its luma, much of
+//! either view finds its own past.
 
 use bytes::Bytes;
 use oriel_codecs::{
@@ -32,7 +38,8 @@ const DETAILED_PART: usize = 50;
 #[derive(Debug)]
 pub(super) struct AvcPath {
     encoder: H264Encoder,
-    main: Yuv420Picture,
+    /// What was encoded last: macroblocks of either view, whichever came last.
+    canvas: Yuv420Picture,
     /// Only where the client takes AVC444v2.
     full: Option<Box<FullChroma>>,
 }
@@ -40,7 +47,8 @@ pub(super) struct AvcPath {
 #[derive(Debug)]
 struct FullChroma {
     picture: Yuv444Picture,
-    auxiliary: Yuv420Picture,
+    /// Takes the view that is not wanted when a picture is split.
+    other_view: Yuv420Picture,
 }
 
 impl AvcPath {
@@ -64,11 +72,11 @@ impl AvcPath {
             .ok()?;
         Some(Self {
             encoder,
-            main: Yuv420Picture::new(size),
+            canvas: Yuv420Picture::new(size),
             full: avc444.then(|| {
                 Box::new(FullChroma {
                     picture: Yuv444Picture::new(size),
-                    auxiliary: Yuv420Picture::new(size),
+                    other_view: Yuv420Picture::new(size),
                 })
             }),
         })
@@ -91,18 +99,25 @@ impl AvcPath {
         let (mut luma, mut chroma) = (Vec::new(), Vec::new());
         match &mut self.full {
             Some(full) if with_chroma => {
+                let FullChroma {
+                    picture,
+                    other_view,
+                } = full.as_mut();
                 for rect in &regions {
-                    bgra_to_yuv444(pixels, &to_macroblocks(rect), &mut full.picture);
-                    avc444::split_v2(&full.picture, rect, &mut self.main, &mut full.auxiliary);
+                    bgra_to_yuv444(pixels, &to_macroblocks(rect), picture);
+                    avc444::split_v2(picture, rect, &mut self.canvas, other_view);
                 }
-                self.encoder.encode(&self.main, &mut luma)?;
-                self.encoder.encode(&full.auxiliary, &mut chroma)?;
+                self.encoder.encode(&self.canvas, &mut luma)?;
+                for rect in &regions {
+                    avc444::split_v2(picture, rect, other_view, &mut self.canvas);
+                }
+                self.encoder.encode(&self.canvas, &mut chroma)?;
             }
             _ => {
                 for rect in &regions {
-                    bgra_to_yuv420(pixels, rect, &mut self.main);
+                    bgra_to_yuv420(pixels, rect, &mut self.canvas);
                 }
-                self.encoder.encode(&self.main, &mut luma)?;
+                self.encoder.encode(&self.canvas, &mut luma)?;
             }
         }
 
