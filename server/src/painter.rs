@@ -38,6 +38,8 @@ pub enum PainterRequest {
         scale_percent: u32,
         /// Columns and rows of the largest pointer that the client takes.
         max_pointer_px: u32,
+        /// Minutes that the user adds to UTC.
+        utc_offset_minutes: i32,
     },
     /// Another size and scale, for the client that is drawn for.
     Resize {
@@ -124,7 +126,9 @@ fn run(
                 size,
                 scale_percent,
                 max_pointer_px,
+                utc_offset_minutes,
             } => {
+                desktop.set_utc_offset(utc_offset_minutes);
                 desktop.resize(size, scale_percent);
                 let mut started = Client {
                     encoder: FrameEncoder::new(graphics, policy),

@@ -447,6 +447,7 @@ impl Session<'_> {
             size: client.desktop,
             scale_percent: client.desktop_scale_percent,
             max_pointer_px,
+            utc_offset_minutes: client.utc_offset_minutes,
         };
         tracing::debug!(?graphics, "drawing starts");
         self.pacer = FramePacer::new(self.options.frames_per_second, acknowledges);

@@ -487,6 +487,32 @@ async fn clients_that_say_nothing_are_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn garbage_ends_its_own_connection_and_no_other() {
+    let options = still();
+    let server = demo::start(options.clone()).expect("starts");
+    let mut seed = 1u32;
+    for length in [1, 5, 19, 200, 5000] {
+        let garbage: Vec<u8> = (0..length)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 24) as u8
+            })
+            .collect();
+        let mut stream = tokio::net::TcpStream::connect(server.address())
+            .await
+            .expect("connects");
+        // The server may hang up before all of it is written.
+        let _ = stream.write_all(&garbage).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "{length} bytes");
+    }
+    let mut client = Client::connect(&server, config(&options)).await;
+    client.until_shown(desktop(SIZE).pixels()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_can_fall_silent_at_every_step() {
     for step in [
         ConnectionStep::Negotiation,

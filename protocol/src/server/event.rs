@@ -32,6 +32,8 @@ pub struct ClientDescription {
     pub connection_type: Option<u8>,
     /// What may be left out to save bytes.
     pub performance: PerformanceFlags,
+    /// Minutes that its user adds to UTC outside of daylight saving time; 0 where it does not tell.
+    pub utc_offset_minutes: i32,
     /// Static channels that it asked for.
     pub static_channels: Vec<String>,
     /// It announced the graphics pipeline.

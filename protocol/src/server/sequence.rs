@@ -174,6 +174,11 @@ impl ServerConnection {
         self.notify_logon = info.flags.contains(InfoFlags::LOGON_NOTIFY);
         if let Some(extended) = &info.extended {
             self.client.performance = extended.performance.unwrap_or_default();
+            // The wire has what is added to local time.
+            self.client.utc_offset_minutes = extended
+                .time_zone
+                .as_ref()
+                .map_or(0, |zone| zone.bias_minutes.saturating_neg());
         }
         let credentials = Credentials {
             user: info.user,

@@ -563,7 +563,8 @@ impl DesktopSource for DemoDesktop {
     }
 
     fn set_utc_offset(&mut self, minutes: i32) {
-        self.utc_offset_minutes = minutes;
+        // No place on earth is further off.
+        self.utc_offset_minutes = minutes.clamp(-14 * 60, 14 * 60);
     }
 }
 
