@@ -19,10 +19,8 @@ use oriel_protocol::graphics::{
     Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
 };
 use oriel_render::{
-    Recorder, Scaling, View,
-    compositor::{
-        Compositor, CpuCompositor, Damage, GpuCompositor, Presentation, Scene, SceneLimits,
-    },
+    Recorder,
+    compositor::{Compositor, CpuCompositor, GpuCompositor, Scene, SceneLimits},
     decode::{DecodeOptions, DecodeStage},
 };
 use support::{AvcSource, Views};
@@ -41,7 +39,7 @@ fn desktop(frame: usize) -> Picture {
         if is_moving {
             let value = ((x + frame * 7) ^ (y + frame * 3)) as u8;
             pixel[..3].copy_from_slice(&[value, value / 2, 255 - value]);
-        } else if y % 18 < 11 && noise.next() % 5 == 0 {
+        } else if y % 18 < 11 && noise.next().is_multiple_of(5) {
             pixel[..3].copy_from_slice(&[40, 30, 20]);
         }
     }
@@ -84,12 +82,7 @@ fn cpu_time() -> Duration {
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
-fn run(
-    name: &str,
-    compositor: &mut dyn Compositor,
-    frames: Vec<Vec<GraphicsCommand>>,
-    window: Size,
-) {
+fn run(name: &str, compositor: &mut dyn Compositor, frames: Vec<Vec<GraphicsCommand>>) {
     let recorder = Arc::new(Recorder::default());
     let (wake, woken) = crossbeam_channel::bounded(1);
     let options = DecodeOptions {
@@ -101,16 +94,14 @@ fn run(
     })
     .expect("threads");
     let mut scene = Scene::new(SceneLimits::default());
-    let view = View::new(SIZE, window, Scaling::Fit);
-    let nothing = Damage::new();
     let count = frames.len() as u32;
-    let (mut apply, mut compose, mut present) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let (mut apply, mut compose) = (Duration::ZERO, Duration::ZERO);
     let mut started = (Instant::now(), cpu_time());
     for (index, commands) in std::iter::once(setup()).chain(frames).enumerate() {
         // Neither the first picture, where decoders warm up, nor the set-up counts.
         if index == 2 {
             started = (Instant::now(), cpu_time());
-            (apply, compose, present) = Default::default();
+            (apply, compose) = Default::default();
         }
         for command in commands {
             stage.try_submit(command).expect("room");
@@ -125,18 +116,8 @@ fn run(
                 }
                 apply += at.elapsed();
                 let at = Instant::now();
-                let damage = scene.compose(compositor).expect("composed");
+                scene.compose(compositor).expect("composed");
                 compose += at.elapsed();
-                let at = Instant::now();
-                compositor
-                    .present(&Presentation {
-                        view,
-                        damage: &damage,
-                        repaint: &nothing,
-                        layers: &[],
-                    })
-                    .expect("presented");
-                present += at.elapsed();
             }
             if stage.depth().commands == 0 {
                 break;
@@ -202,25 +183,21 @@ fn main() {
         "avc420, whole screen",
         compositor,
         video(AvcVersion::Avc420, Views::Both, whole),
-        SIZE,
     );
     run(
         "avc420, 640x360 changed",
         compositor,
         video(AvcVersion::Avc420, Views::Both, moving),
-        SIZE,
     );
     run(
         "avc444v2 both views, whole screen",
         compositor,
         video(AvcVersion::Avc444V2, Views::Both, whole),
-        SIZE,
     );
     run(
         "avc444v2 luma view, whole screen",
         compositor,
         video(AvcVersion::Avc444V2, Views::Luma, whole),
-        SIZE,
     );
     let planar = pictures
         .iter()
@@ -229,7 +206,7 @@ fn main() {
             vec![support::draw(SURFACE, whole, PayloadCodec::Planar, payload)]
         })
         .collect();
-    run("planar, whole screen", compositor, framed(planar), SIZE);
+    run("planar, whole screen", compositor, framed(planar));
     let raw = pictures
         .iter()
         .map(|picture| {
@@ -242,7 +219,7 @@ fn main() {
             )]
         })
         .collect();
-    run("uncompressed, whole screen", compositor, framed(raw), SIZE);
+    run("uncompressed, whole screen", compositor, framed(raw));
     let scroll = (0..FRAMES)
         .map(|_| {
             vec![
@@ -265,5 +242,5 @@ fn main() {
             ]
         })
         .collect();
-    run("scroll by 18 rows", compositor, framed(scroll), SIZE);
+    run("scroll by 18 rows", compositor, framed(scroll));
 }
