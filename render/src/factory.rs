@@ -91,3 +91,49 @@ impl CompositorFactory {
         Ok(Box::new(CpuCompositor::new(window)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(error: &CompositorError, times: usize) -> Option<&'static str> {
+        let mut factory = CompositorFactory::new(CompositorChoice::Gpu, &PresentTarget::Headless);
+        let mut compositor = match factory.first() {
+            Ok(compositor) => compositor,
+            Err(reason) => {
+                println!("skipped: {reason}");
+                return None;
+            }
+        };
+        for _ in 0..times {
+            compositor = factory
+                .replacement(error, &mut compositor)
+                .expect("the CPU at least");
+        }
+        Some(compositor.name())
+    }
+
+    #[test]
+    fn a_device_without_memory_gives_way_to_the_cpu_at_once() {
+        let error = CompositorError::OutOfMemory("a test says so".into());
+        assert!(after(&error, 1).is_none_or(|name| name == "cpu"));
+    }
+
+    #[test]
+    fn a_device_that_is_lost_again_and_again_gives_way_to_the_cpu() {
+        let error = CompositorError::DeviceLost("a test says so".into());
+        assert!(after(&error, 1).is_none_or(|name| name == "gpu"));
+        assert!(after(&error, MAX_LOSSES + 1).is_none_or(|name| name == "cpu"));
+    }
+
+    #[test]
+    fn without_being_asked_an_emulated_adapter_is_not_used() {
+        let factory = CompositorFactory::new(CompositorChoice::Auto, &PresentTarget::Headless);
+        let compositor = factory.first().expect("the CPU at least");
+        assert!(
+            compositor
+                .adapter()
+                .is_none_or(|name| !name.contains("llvmpipe"))
+        );
+    }
+}

@@ -84,6 +84,8 @@ pub(crate) struct Wishes {
     pub(crate) pointer: Option<Option<PointerOverlay>>,
     pub(crate) screenshots: Vec<crossbeam_channel::Sender<Picture>>,
     pub(crate) lose_device: bool,
+    /// Nobody reads the mailbox any more.
+    is_closed: bool,
 }
 
 /// What the handle and the render thread share.
@@ -100,6 +102,18 @@ impl Mailbox {
         wishes.wake = true;
         drop(wishes);
         self.signal.notify_one();
+    }
+}
+
+/// Closes the mailbox when the render thread ends, however it does: who waits for a screenshot
+/// must not wait for ever.
+struct CloseOnDrop(Arc<Mailbox>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        let mut wishes = self.0.wishes.lock();
+        wishes.is_closed = true;
+        wishes.screenshots.clear();
     }
 }
 
@@ -161,6 +175,7 @@ impl Renderer {
             std::thread::Builder::new()
                 .name("oriel-render".into())
                 .spawn(move || {
+                    let _close = CloseOnDrop(mailbox.clone());
                     let thread =
                         RenderThread::new(config, factory, stage, mailbox, recorder, events);
                     match thread {
@@ -233,7 +248,11 @@ impl Renderer {
     /// gets one picture, or is disconnected where there is no more renderer.
     pub fn screenshot(&self) -> Receiver<Picture> {
         let (sender, receiver) = crossbeam_channel::bounded(1);
-        self.post(|wishes| wishes.screenshots.push(sender));
+        self.post(|wishes| {
+            if !wishes.is_closed {
+                wishes.screenshots.push(sender);
+            }
+        });
         receiver
     }
 

@@ -11,6 +11,7 @@
 //!                     └── damage of the output, at the end of each frame
 //! ```
 
+mod clip;
 mod cpu;
 mod damage;
 pub(crate) mod filter;

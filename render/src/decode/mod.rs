@@ -13,6 +13,7 @@
 mod payload;
 mod pool;
 mod progressive;
+mod queue;
 mod stage;
 
 use bytes::Bytes;

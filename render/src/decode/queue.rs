@@ -1,0 +1,576 @@
+//! What waits between submission and hand-over: slots in order, jobs for workers, streams.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use oriel_codecs::{geometry::Size, palette::Palette};
+use oriel_protocol::graphics::{CodecContextId, FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
+use parking_lot::Mutex;
+
+use super::{
+    Step,
+    payload::{Payload, VideoStream},
+    pool::BufferPool,
+    progressive::ProgressiveContexts,
+    stage::{Batch, DecodeOptions, FinishedFrame, QueueDepth},
+};
+use crate::error::PeerError;
+
+/// Everything that the stage's lock guards.
+#[derive(Default)]
+pub(super) struct Queue {
+    slots: VecDeque<Slot>,
+    /// Number of the first slot, counted from the first command ever.
+    base: u64,
+    /// Slots at the front that are ready.
+    ready: usize,
+    /// Numbers of slots that end a frame.
+    ends: VecDeque<u64>,
+    /// What the part of a frame that was handed out early took to decode.
+    open_frame: Option<Duration>,
+    jobs: VecDeque<Job>,
+    surfaces: HashMap<SurfaceId, Surface>,
+    palette: Arc<Palette>,
+    payload_bytes: usize,
+    decoded_bytes: usize,
+    refused: bool,
+    is_stopped: bool,
+}
+
+struct Slot {
+    step: Option<Result<Step, PeerError>>,
+    mark: Mark,
+    submitted: Instant,
+    payload_bytes: usize,
+    decoded_bytes: usize,
+    decode: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    None,
+    Start,
+    End(FrameId),
+}
+
+/// A payload to be decoded.
+pub(super) struct Job {
+    /// Of its slot.
+    pub(super) number: u64,
+    pub(super) payload: Payload,
+    /// What the payload continues.
+    pub(super) stream: Option<Arc<Stream>>,
+}
+
+#[derive(Clone)]
+struct Surface {
+    size: Size,
+    stream: Arc<Stream>,
+}
+
+/// What a surface's codecs remember from one payload to the next. A worker that has it marks it busy
+/// while the state is locked, so the lock on the codecs is never waited for.
+#[derive(Default)]
+pub(super) struct Stream {
+    is_busy: AtomicBool,
+    codecs: Mutex<Codecs>,
+    /// Progressive contexts that are gone, and the number of the slot from which on.
+    deleted: Mutex<Vec<(u64, CodecContextId)>>,
+}
+
+#[derive(Default)]
+struct Codecs {
+    video: VideoStream,
+    progressive: ProgressiveContexts,
+}
+
+impl Stream {
+    /// Which H.264 decoder is at work.
+    pub(super) fn video_decoder(&self) -> Option<&'static str> {
+        self.codecs.lock().video.decoder_name()
+    }
+
+    /// Notes that a progressive context is gone for the slots behind `number`.
+    fn delete_context(&self, number: u64, context: CodecContextId) {
+        /// More are only noted by a peer that deletes what it never made.
+        const MAX_NOTES: usize = 256;
+        let mut deleted = self.deleted.lock();
+        if deleted.len() == MAX_NOTES {
+            deleted.remove(0);
+        }
+        deleted.push((number, context));
+    }
+
+    /// Decodes the payload of slot `number`. To be called by the taker of its job alone.
+    pub(super) fn decode(
+        &self,
+        number: u64,
+        payload: &Payload,
+        pool: &Arc<BufferPool>,
+    ) -> Result<Step, PeerError> {
+        let codecs = &mut *self.codecs.lock();
+        self.deleted.lock().retain(|&(from, context)| {
+            let is_due = from < number;
+            if is_due {
+                codecs.progressive.delete(context);
+            }
+            !is_due
+        });
+        match payload.codec {
+            PayloadCodec::Progressive(_) => codecs.progressive.decode(payload, pool),
+            _ => codecs.video.decode(payload),
+        }
+    }
+}
+
+impl Queue {
+    /// Queues a command, or gives it back where there is no room; true where it is a job for a
+    /// worker.
+    pub(super) fn try_accept(
+        &mut self,
+        command: GraphicsCommand,
+        options: &DecodeOptions,
+    ) -> Result<bool, GraphicsCommand> {
+        let payload_bytes = match &command {
+            GraphicsCommand::Draw { payload, .. } => payload.len(),
+            _ => 0,
+        };
+        let is_full = self.slots.len() >= options.max_commands
+            || (self.payload_bytes > 0
+                && self.payload_bytes + payload_bytes > options.max_payload_bytes);
+        if is_full {
+            self.refused = true;
+            return Err(command);
+        }
+        let has_job = self.accept(command, payload_bytes);
+        self.advance();
+        Ok(has_job)
+    }
+
+    /// What waits.
+    pub(super) fn depth(&self) -> QueueDepth {
+        QueueDepth {
+            frames: self.ends.len() as u32,
+            commands: self.slots.len(),
+            payload_bytes: self.payload_bytes,
+        }
+    }
+
+    /// No worker takes another job.
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
+    /// True after [`stop`](Self::stop).
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// The next steps that are ready.
+    pub(super) fn take_batch(&mut self, options: &DecodeOptions) -> Option<Batch> {
+        let (count, is_whole) = self.batch(options)?;
+        Some(self.take(count, is_whole, options))
+    }
+
+    /// True where [`take_batch`](Self::take_batch) has something to give.
+    pub(super) fn has_batch(&self, options: &DecodeOptions) -> bool {
+        self.batch(options).is_some()
+    }
+
+    fn accept(&mut self, command: GraphicsCommand, payload_bytes: usize) -> bool {
+        let number = self.base + self.slots.len() as u64;
+        let mut mark = Mark::None;
+        let mut job = None;
+        let step = match command {
+            GraphicsCommand::Draw {
+                surface,
+                rect,
+                codec,
+                format,
+                payload,
+            } => match self.check_draw(surface, rect.size()) {
+                Ok(known) => {
+                    let payload = Payload {
+                        surface,
+                        surface_size: known.size,
+                        rect,
+                        codec,
+                        format,
+                        bytes: payload,
+                        palette: self.palette.clone(),
+                    };
+                    let stream = payload.is_stateful().then_some(known.stream);
+                    job = Some(Job {
+                        number,
+                        payload,
+                        stream,
+                    });
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            },
+            GraphicsCommand::SetPalette { colors } => {
+                self.palette = Arc::new(Palette::from_rgb(&colors));
+                Some(Ok(Step::Nothing))
+            }
+            command => {
+                match &command {
+                    GraphicsCommand::StartFrame { .. } => mark = Mark::Start,
+                    GraphicsCommand::EndFrame { frame } => {
+                        mark = Mark::End(*frame);
+                        self.ends.push_back(number);
+                    }
+                    GraphicsCommand::ResetGraphics { .. } => self.surfaces.clear(),
+                    GraphicsCommand::CreateSurface { surface, size, .. } => {
+                        let created = Surface {
+                            size: *size,
+                            stream: Arc::default(),
+                        };
+                        self.surfaces.insert(*surface, created);
+                    }
+                    GraphicsCommand::DeleteSurface { surface } => {
+                        self.surfaces.remove(surface);
+                    }
+                    GraphicsCommand::DeleteCodecContext { surface, context } => {
+                        if let Some(known) = self.surfaces.get(surface) {
+                            known.stream.delete_context(number, *context);
+                        }
+                    }
+                    _ => {}
+                }
+                Some(Ok(Step::Command(command)))
+            }
+        };
+        self.payload_bytes += payload_bytes;
+        self.slots.push_back(Slot {
+            step,
+            mark,
+            submitted: Instant::now(),
+            payload_bytes,
+            decoded_bytes: 0,
+            decode: Duration::ZERO,
+        });
+        let has_job = job.is_some();
+        self.jobs.extend(job);
+        has_job
+    }
+
+    /// A rectangle larger than its surface would make this side allocate what it can never show.
+    fn check_draw(&self, surface: SurfaceId, size: Size) -> Result<Surface, PeerError> {
+        let known = self
+            .surfaces
+            .get(&surface)
+            .ok_or(PeerError::UnknownSurface {
+                surface,
+                command: "draw",
+            })?;
+        if size.width > known.size.width || size.height > known.size.height {
+            return Err(PeerError::TooLarge {
+                what: "drawing",
+                size,
+            });
+        }
+        Ok(known.clone())
+    }
+
+    fn advance(&mut self) {
+        while self
+            .slots
+            .get(self.ready)
+            .is_some_and(|slot| slot.step.is_some())
+        {
+            self.ready += 1;
+        }
+    }
+
+    /// How many slots can be handed out, and whether they leave no frame open.
+    fn batch(&self, options: &DecodeOptions) -> Option<(usize, bool)> {
+        let front = self.slots.front().filter(|_| self.ready > 0)?;
+        let is_in_frame = self.open_frame.is_some() || front.mark == Mark::Start;
+        if is_in_frame {
+            if let Some(end) = self.ends.front() {
+                let count = (end - self.base) as usize + 1;
+                if count <= self.ready {
+                    return Some((count, true));
+                }
+            }
+            // The frame does not fit in the queue: make room.
+            let is_stuck = self.refused || self.decoded_bytes >= options.max_decoded_bytes;
+            return is_stuck.then_some((self.ready, false));
+        }
+        let outside = self
+            .slots
+            .iter()
+            .take(self.ready)
+            .take_while(|slot| slot.mark == Mark::None)
+            .count();
+        match self.slots.get(outside) {
+            // An end without a start is still an end, to be acknowledged.
+            Some(slot) if outside < self.ready && matches!(slot.mark, Mark::End(_)) => {
+                Some((outside + 1, true))
+            }
+            _ => Some((outside, true)),
+        }
+    }
+
+    fn take(&mut self, count: usize, is_whole: bool, options: &DecodeOptions) -> Batch {
+        let mut decode = self.open_frame.take().unwrap_or_default();
+        let mut frame = None;
+        let mut steps = Vec::with_capacity(count);
+        let mut oldest = None;
+        for slot in self.slots.drain(..count) {
+            oldest.get_or_insert(slot.submitted);
+            self.payload_bytes -= slot.payload_bytes;
+            self.decoded_bytes -= slot.decoded_bytes;
+            decode += slot.decode;
+            if let Mark::End(name) = slot.mark {
+                self.ends.pop_front();
+                frame = Some(FinishedFrame {
+                    frame: name,
+                    submitted: slot.submitted,
+                    decode,
+                });
+            }
+            steps.extend(slot.step);
+        }
+        self.base += count as u64;
+        self.ready -= count;
+        if !is_whole {
+            self.open_frame = Some(decode);
+        }
+        let has_room = self.slots.len() <= options.max_commands / 2
+            && self.payload_bytes <= options.max_payload_bytes / 2;
+        let queue_drained = self.refused && has_room;
+        if queue_drained {
+            self.refused = false;
+        }
+        Batch {
+            steps,
+            frame,
+            is_whole,
+            oldest: oldest.unwrap_or_else(Instant::now),
+            queue_drained,
+        }
+    }
+
+    /// The first job that may be done now. Its stream is the taker's until [`finish`](Self::finish).
+    pub(super) fn next_job(&mut self, options: &DecodeOptions) -> Option<Job> {
+        let is_full = self.decoded_bytes >= options.max_decoded_bytes;
+        let next = self.base + self.ready as u64;
+        let at = self.jobs.iter().position(|job| {
+            let is_free = job
+                .stream
+                .as_ref()
+                .is_none_or(|stream| !stream.is_busy.load(Ordering::Relaxed));
+            is_free && (!is_full || job.number == next)
+        })?;
+        let job = self.jobs.remove(at)?;
+        if let Some(stream) = &job.stream {
+            stream.is_busy.store(true, Ordering::Relaxed);
+        }
+        Some(job)
+    }
+
+    /// Takes a job's result back.
+    pub(super) fn finish(
+        &mut self,
+        number: u64,
+        stream: Option<&Stream>,
+        result: Result<Step, PeerError>,
+        decode: Duration,
+    ) {
+        if let Some(stream) = stream {
+            stream.is_busy.store(false, Ordering::Relaxed);
+        }
+        let decoded_bytes = result.as_ref().map_or(0, Step::bytes);
+        if let Some(slot) = self.slots.get_mut((number - self.base) as usize) {
+            slot.step = Some(result);
+            slot.decode = decode;
+            slot.decoded_bytes = decoded_bytes;
+            self.decoded_bytes += decoded_bytes;
+        }
+        self.advance();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use oriel_codecs::geometry::Rect;
+    use oriel_protocol::graphics::SurfaceFormat;
+
+    const SIZE: Size = Size::new(4, 4);
+    const OPTIONS: DecodeOptions = DecodeOptions {
+        workers: 1,
+        max_commands: 6,
+        max_payload_bytes: 1000,
+        max_decoded_bytes: 200,
+    };
+
+    fn queue() -> Queue {
+        let mut queue = Queue::default();
+        for id in [1, 2] {
+            let create = GraphicsCommand::CreateSurface {
+                surface: SurfaceId(id),
+                size: SIZE,
+                format: SurfaceFormat::Xrgb,
+            };
+            assert_eq!(queue.try_accept(create, &OPTIONS), Ok(false));
+        }
+        let batch = queue.take_batch(&OPTIONS).expect("two steps");
+        assert_eq!((batch.steps.len(), batch.is_whole), (2, true));
+        queue
+    }
+
+    fn draw(surface: u32, codec: PayloadCodec) -> GraphicsCommand {
+        GraphicsCommand::Draw {
+            surface: SurfaceId(surface),
+            rect: SIZE.to_rect(),
+            codec,
+            format: SurfaceFormat::Xrgb,
+            payload: Bytes::from_static(&[0; 64]),
+        }
+    }
+
+    fn start(frame: u32) -> GraphicsCommand {
+        GraphicsCommand::StartFrame {
+            frame: FrameId(frame),
+        }
+    }
+
+    fn end(frame: u32) -> GraphicsCommand {
+        GraphicsCommand::EndFrame {
+            frame: FrameId(frame),
+        }
+    }
+
+    fn accept(queue: &mut Queue, commands: impl IntoIterator<Item = GraphicsCommand>) {
+        for command in commands {
+            queue.try_accept(command, &OPTIONS).expect("room");
+        }
+    }
+
+    fn pixels() -> Result<Step, PeerError> {
+        Ok(Step::Paint {
+            surface: SurfaceId(1),
+            painting: crate::decode::Painting::Pixels {
+                rect: Rect::new(0, 0, 4, 4),
+                block: crate::decode::PixelBlock::from_payload(SIZE, Bytes::from_static(&[0; 64]))
+                    .expect("16 pixels"),
+            },
+        })
+    }
+
+    fn do_next(queue: &mut Queue) -> Option<u64> {
+        let job = queue.next_job(&OPTIONS)?;
+        queue.finish(job.number, job.stream.as_deref(), pixels(), Duration::ZERO);
+        Some(job.number)
+    }
+
+    #[test]
+    fn a_frame_waits_for_its_last_payload_and_its_end() {
+        let mut queue = queue();
+        let planar = || draw(1, PayloadCodec::Planar);
+        accept(&mut queue, [start(1), planar(), planar()]);
+        let first = queue.next_job(&OPTIONS).expect("a job");
+        let second = queue.next_job(&OPTIONS).expect("another, at the same time");
+        queue.finish(second.number, None, pixels(), Duration::from_micros(5));
+        accept(&mut queue, [end(1)]);
+        assert!(!queue.has_batch(&OPTIONS));
+        queue.finish(first.number, None, pixels(), Duration::from_micros(7));
+        let batch = queue.take_batch(&OPTIONS).expect("the frame");
+        assert_eq!((batch.steps.len(), batch.is_whole), (4, true));
+        let frame = batch.frame.expect("its end");
+        assert_eq!(
+            (frame.frame, frame.decode),
+            (FrameId(1), Duration::from_micros(12))
+        );
+        assert_eq!(queue.depth(), QueueDepth::default());
+    }
+
+    #[test]
+    fn what_stands_between_frames_is_not_held_back_by_the_next_one() {
+        let mut queue = queue();
+        let evict = || GraphicsCommand::EvictCache {
+            slot: oriel_protocol::graphics::CacheSlot(1),
+        };
+        accept(&mut queue, [evict(), evict(), start(1), evict()]);
+        let batch = queue.take_batch(&OPTIONS).expect("two steps");
+        assert_eq!((batch.steps.len(), batch.is_whole), (2, true));
+        assert!(queue.take_batch(&OPTIONS).is_none());
+    }
+
+    #[test]
+    fn a_stream_is_decoded_in_order_by_one_worker_at_a_time() {
+        let mut queue = queue();
+        let video = |surface| draw(surface, PayloadCodec::Avc420);
+        accept(&mut queue, [video(1), video(1), video(2)]);
+        let first = queue.next_job(&OPTIONS).expect("a job");
+        let other = queue.next_job(&OPTIONS).expect("of the other surface");
+        assert_eq!((first.number, other.number), (2, 4));
+        assert!(queue.next_job(&OPTIONS).is_none());
+        queue.finish(
+            first.number,
+            first.stream.as_deref(),
+            pixels(),
+            Duration::ZERO,
+        );
+        assert_eq!(do_next(&mut queue), Some(3));
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_is_handed_out_in_parts_and_shown_at_its_end() {
+        let mut queue = queue();
+        accept(&mut queue, [start(1)]);
+        let planar = || draw(1, PayloadCodec::Planar);
+        accept(&mut queue, (0..5).map(|_| planar()));
+        let refused = queue.try_accept(planar(), &OPTIONS);
+        assert!(refused.is_err());
+        while do_next(&mut queue).is_some() {}
+        // Four payloads fill what may be decoded ahead; the last is decoded in its turn.
+        let part = queue.take_batch(&OPTIONS).expect("the beginning");
+        assert!(!part.is_whole && part.queue_drained);
+        while do_next(&mut queue).is_some() {}
+        accept(&mut queue, [end(1)]);
+        let mut last = queue.take_batch(&OPTIONS).expect("the rest");
+        while !last.is_whole {
+            last = queue.take_batch(&OPTIONS).expect("the rest");
+        }
+        assert_eq!(last.frame.map(|frame| frame.frame), Some(FrameId(1)));
+    }
+
+    #[test]
+    fn decoding_ahead_stops_at_its_bound() {
+        let mut queue = queue();
+        accept(&mut queue, (0..6).map(|_| draw(1, PayloadCodec::Planar)));
+        // The first is held back, so nothing can be handed out.
+        let first = queue.next_job(&OPTIONS).expect("a job");
+        let mut done = 0;
+        while do_next(&mut queue).is_some() {
+            done += 1;
+        }
+        assert_eq!(done, 4, "64 bytes each, up to 200 and one more");
+        queue.finish(first.number, None, pixels(), Duration::ZERO);
+        assert_eq!(do_next(&mut queue), Some(7), "next in turn, whatever waits");
+    }
+
+    #[test]
+    fn a_drawing_larger_than_its_surface_is_never_decoded() {
+        let mut queue = queue();
+        let mut command = draw(1, PayloadCodec::Planar);
+        if let GraphicsCommand::Draw { rect, .. } = &mut command {
+            rect.right += 1;
+        }
+        accept(&mut queue, [command]);
+        assert!(queue.next_job(&OPTIONS).is_none());
+        let batch = queue.take_batch(&OPTIONS).expect("a step");
+        assert!(matches!(batch.steps[..], [Err(PeerError::TooLarge { .. })]));
+    }
+}
