@@ -186,9 +186,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
+        if let Some(mut child) = self.child.take() {
             let _ = child.kill();
-            let _ = child.wait();
+            // A test that fails shows what the viewer said.
+            if let Ok(output) = child.wait_with_output() {
+                print!("{}", String::from_utf8_lossy(&output.stderr));
+            }
         }
     }
 }
