@@ -251,7 +251,7 @@ async fn serve(
     mut orders: mpsc::UnboundedReceiver<Order>,
     told: mpsc::UnboundedSender<ServerEvent>,
 ) {
-    let (mut reader, mut writer) = tokio::io::split(stream);
+    let (mut reader, mut writer) = split(stream);
     let (outgoing, mut to_write) = mpsc::unbounded_channel::<Vec<u8>>();
     let writing = tokio::spawn(async move {
         while let Some(bytes) = to_write.recv().await {
