@@ -25,6 +25,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show and use the desktop of HOST.
+    ///
+    /// In the window, Ctrl+Alt+Enter switches to the whole screen and back, and Ctrl+Alt+I shows
+    /// figures of the session. All other keys go to the desktop.
     Connect(ConnectArgs),
     /// Start a small desktop on this machine, and show and use it.
     Demo(DemoArgs),

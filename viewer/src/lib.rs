@@ -1,7 +1,27 @@
 //! Oriel, the application: windows, chrome, input, the command line.
 //!
-//! What it is not: a protocol, a codec or a renderer. It ties `oriel-transport`, `oriel-protocol`
-//! and `oriel-render` to a person.
+//! It ties `oriel-transport`, `oriel-protocol` and `oriel-render` to a person. What it is not: a
+//! protocol, a codec or a renderer; it decodes nothing and draws nothing but its own few pages.
+//!
+//! ```text
+//!  cli ─▶ commands ─┬─▶ window ───┐  winit: keys, mouse, size        main thread
+//!                   └─▶ headless ─┤
+//!                                 ▼
+//!              session: attend ─▶ link ◀─▶ stream                   a task on "oriel-net"
+//!                 │  steps, figures │ commands, acknowledgements
+//!                 ▼                 ▼
+//!     chrome: egui ─▶ overlay ─▶ oriel_render::Renderer             threads of its own
+//! ```
+//!
+//! What goes wrong anywhere ends as one [`failure::Failure`]: a sentence and an exit code.
+//!
+//! ```
+//! use oriel::failure::Failure;
+//!
+//! let failure = Failure::Refused { address: "pc:3389".into() };
+//! assert_eq!(failure.code(), 11);
+//! assert!(failure.to_string().starts_with("pc:3389 refused the connection."));
+//! ```
 
 pub mod chrome;
 pub mod cli;

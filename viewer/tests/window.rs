@@ -15,7 +15,11 @@ use std::{
 };
 
 use image::RgbaImage;
-use oriel_protocol::{error_info::ErrorInfo, input::InputEvent};
+use oriel::window::LocalKeyboard;
+use oriel_protocol::{
+    error_info::ErrorInfo,
+    input::{InputEvent, LockKeys},
+};
 use oriel_server::{
     demo::{DemoDesktop, DemoOptions},
     session::Misbehaviour,
@@ -206,6 +210,22 @@ fn cpu_ticks(process: u32) -> u64 {
             .expect("a number")
     };
     ticks(11) + ticks(12)
+}
+
+#[test]
+fn the_lock_keys_and_the_layout_of_the_display_are_known() {
+    let Some(display) = Display::start(&screen_size()) else {
+        return;
+    };
+    let keyboard = LocalKeyboard::open(Some(&display.name)).expect("Xvfb has the extension");
+    assert_eq!(keyboard.layout_name().as_deref(), Some("us"));
+    assert_eq!(keyboard.locks(), Some(LockKeys::empty()));
+    display.xdotool(&["key", "Caps_Lock"]);
+    assert_eq!(keyboard.locks(), Some(LockKeys::CAPS));
+    display.xdotool(&["key", "Num_Lock"]);
+    assert_eq!(keyboard.locks(), Some(LockKeys::CAPS | LockKeys::NUM));
+    display.xdotool(&["key", "Caps_Lock"]);
+    assert_eq!(keyboard.locks(), Some(LockKeys::NUM));
 }
 
 #[test]

@@ -217,9 +217,17 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         Figures {
             connection,
             acknowledged: super::record::summary(&self.acknowledged_us),
-            round_trip: (self.wires.round_trip)().or(offer
-                .server_rtt_ms
-                .map(|ms| Duration::from_millis(ms.into()))),
+            // TCP's includes the time that the peer holds an answer back, the server's own may be
+            // old: the truth is no longer than either.
+            round_trip: [
+                (self.wires.round_trip)(),
+                offer
+                    .server_rtt_ms
+                    .map(|ms| Duration::from_millis(ms.into())),
+            ]
+            .into_iter()
+            .flatten()
+            .min(),
             offer: offer.clone(),
             desktop: self.desktop,
             lasted: self.started.elapsed(),

@@ -148,7 +148,7 @@ impl App {
             proxy,
             inbox: Inbox::default(),
             activity: Activity::default(),
-            local_keyboard: LocalKeyboard::open(),
+            local_keyboard: LocalKeyboard::open(None),
             shown: None,
             ended: None,
         }

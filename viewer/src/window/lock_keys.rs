@@ -23,9 +23,10 @@ mod x11 {
     }
 
     impl LocalKeyboard {
-        /// Connects; `None` where there is no X server with the keyboard extension.
-        pub fn open() -> Option<Self> {
-            let (connection, screen) = x11rb::connect(None).ok()?;
+        /// Connects to `display`, or to the one that the environment names; `None` where there is
+        /// no X server with the keyboard extension.
+        pub fn open(display: Option<&str>) -> Option<Self> {
+            let (connection, screen) = x11rb::connect(display).ok()?;
             let root = connection.setup().roots.get(screen)?.root;
             let extension = connection.xkb_use_extension(1, 0).ok()?.reply().ok()?;
             extension.supported.then_some(Self { connection, root })
@@ -82,7 +83,7 @@ mod elsewhere {
 
     impl LocalKeyboard {
         /// Never there.
-        pub fn open() -> Option<Self> {
+        pub fn open(_display: Option<&str>) -> Option<Self> {
             None
         }
 
