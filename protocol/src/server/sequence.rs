@@ -288,11 +288,10 @@ impl ServerConnection {
             is_primary: monitor.is_primary,
         });
         let monitors: Vec<_> = monitors.collect();
-        let union = monitors
-            .iter()
-            .fold(Default::default(), |all: oriel_codecs::Rect, monitor| {
-                all.union(&monitor.rect)
-            });
+        let union = monitors.iter().fold(
+            Default::default(),
+            |all: oriel_codecs::geometry::Rect, monitor| all.union(&monitor.rect),
+        );
         if union.size() == self.client.desktop {
             return monitors;
         }

@@ -1,9 +1,7 @@
 use std::time::{Duration, Instant};
 
-use oriel_codecs::{
-    bulk::zgfx::Compressor,
-    geometry::{Point, Rect, Size},
-};
+use oriel_codecs::bulk::zgfx::Compressor;
+use oriel_codecs::geometry::{Point, Rect, Size};
 
 use super::*;
 use crate::{
