@@ -96,6 +96,10 @@ pub struct AccountArgs {
     /// Security protocols to offer.
     #[arg(long, value_enum, default_value_t)]
     pub security: SecurityChoice,
+    /// Sign in by Kerberos, with tickets from this key distribution centre; where it has none for
+    /// the server, NTLM follows.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub kdc: Option<String>,
     /// Seconds to wait for the connection, and for the server at each step.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_seconds)]
     pub connect_timeout: Duration,

@@ -6,7 +6,7 @@ use etcetera::BaseStrategy;
 use oriel_protocol::client::{
     ClientConfig, GraphicsSupport, MonitorLayout, SecurityOffer, TimeZone,
 };
-use oriel_transport::ConnectOptions;
+use oriel_transport::{ConnectOptions, KerberosOptions};
 
 use super::Server;
 use crate::{
@@ -23,6 +23,10 @@ pub(super) fn connect_options(target: &Target, account: &AccountArgs) -> Connect
         connect_timeout: account.connect_timeout,
         certificate_policy: account.cert,
         known_hosts: Some(known_hosts()),
+        kerberos: account
+            .kdc
+            .clone()
+            .map(|kdc| KerberosOptions { kdc: Some(kdc) }),
         ..ConnectOptions::new(target.host.clone(), target.port)
     }
 }
