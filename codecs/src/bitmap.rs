@@ -1,8 +1,8 @@
 //! Bitmaps that are not compressed: rows of pixels, and where they go.
 //!
 //! Bitmap updates have them bottom row first and padded to four bytes
-//! (`[MS-RDPBCGR] 2.2.9.1.1.3.1.2.2`); surface bits (`2.2.9.2.1.1`) and the graphics pipeline
-//! (`[MS-RDPEGFX] 2.2.2.1`, codec 0) top row first, without padding.
+//! (`[MS-RDPBCGR] 2.2.9.1.1.3.1.2.2`); surface bits (`2.2.9.2.1.1`) bottom row first, without
+//! padding; the graphics pipeline (`[MS-RDPEGFX] 2.2.2.1`, codec 0) top row first, without padding.
 
 use thiserror::Error;
 
@@ -35,12 +35,13 @@ impl BitmapLayout {
         }
     }
 
-    /// Surface bits: top row first, nothing between rows.
+    /// Surface bits: bottom row first, nothing between rows. The specification is silent about
+    /// the order; this is what servers send and other clients take.
     pub const fn surface(size: Size, depth: ColorDepth) -> Self {
         Self {
             size,
             depth,
-            row_order: RowOrder::TopDown,
+            row_order: RowOrder::BottomUp,
             row_alignment_bytes: 1,
         }
     }
@@ -181,6 +182,22 @@ mod tests {
                 actual: 20
             })
         );
+    }
+
+    #[test]
+    fn surface_bits_are_upside_down_and_not_padded() {
+        // 1 by 2 at 24 bits.
+        let payload = [1, 2, 3, 4, 5, 6];
+        let mut picture = Picture::new(Size::new(1, 2));
+        let layout = BitmapLayout::surface(Size::new(1, 2), ColorDepth::Bgr24);
+        decode(
+            &payload,
+            &layout,
+            &Palette::default(),
+            &mut picture.as_mut(),
+        )
+        .unwrap();
+        assert_eq!(picture.data(), [4, 5, 6, 255, 1, 2, 3, 255]);
     }
 
     #[test]

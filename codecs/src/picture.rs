@@ -105,9 +105,9 @@ impl Picture {
 /// Which row of a picture comes first in its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowOrder {
-    /// The top one: the graphics pipeline, surface bits.
+    /// The top one: the graphics pipeline.
     TopDown,
-    /// The bottom one: bitmap updates, most pointers.
+    /// The bottom one: bitmap updates, surface bits, most pointers.
     BottomUp,
 }
 

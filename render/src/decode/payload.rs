@@ -95,7 +95,7 @@ impl Payload {
     ) -> Result<Step, PeerError> {
         let block = match self.codec {
             // Pixels already: what they are drawn from is the payload itself.
-            PayloadCodec::Uncompressed | PayloadCodec::SurfaceBits { bits_per_pixel: 32 } => {
+            PayloadCodec::Uncompressed => {
                 let (size, got) = (self.rect.size(), self.bytes.len());
                 PixelBlock::from_payload(size, self.bytes.clone()).ok_or_else(|| {
                     self.error(format!(
@@ -197,5 +197,49 @@ impl Payload {
             codec: self.codec,
             reason: reason.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size::new(2, 2);
+
+    /// Decodes a payload of 2 by 2 pixels at 32 bits and returns the blue bytes, top row first.
+    fn blues(codec: PayloadCodec) -> Vec<u8> {
+        let payload = Payload {
+            surface: SurfaceId(1),
+            surface_size: SIZE,
+            rect: SIZE.to_rect(),
+            codec,
+            format: SurfaceFormat::Xrgb,
+            bytes: (0..16).collect(),
+            palette: Arc::default(),
+        };
+        let pool = Arc::default();
+        match payload.decode(&pool, &mut Scratch::default()) {
+            Ok(Step::Paint {
+                painting: Painting::Pixels { block, .. },
+                ..
+            }) => block.data().iter().copied().step_by(4).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_pipelines_rows_come_from_the_top_and_everything_olders_from_the_bottom() {
+        let bits_per_pixel = 32;
+        assert_eq!(blues(PayloadCodec::Uncompressed), [0, 4, 8, 12]);
+        assert_eq!(
+            blues(PayloadCodec::SurfaceBits { bits_per_pixel }),
+            [8, 12, 0, 4]
+        );
+        let update = PayloadCodec::Bitmap {
+            bits_per_pixel,
+            is_compressed: false,
+            size: SIZE,
+        };
+        assert_eq!(blues(update), [8, 12, 0, 4]);
     }
 }
