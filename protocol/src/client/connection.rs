@@ -13,8 +13,13 @@ use oriel_codecs::geometry::Rect;
 
 use super::{
     ClientConfig, ClientEvent, ConnectionStatistics, ConnectionStep, DisconnectReason,
-    MonitorLayout, ProtocolError, SelectedSecurity, ServerOffer, drawing::Drawing,
-    dynamic::Dynamic, outbox::Outbox, session::Share, settings, static_channels::StaticChannels,
+    MonitorLayout, ProtocolError, SelectedSecurity, ServerOffer,
+    drawing::{Drawing, FrameOrigin},
+    dynamic::Dynamic,
+    outbox::Outbox,
+    session::Share,
+    settings,
+    static_channels::StaticChannels,
 };
 use crate::{
     autodetect::BandwidthMeter,
@@ -83,6 +88,8 @@ pub(super) enum Phase {
 pub struct ClientConnection {
     pub(super) config: ClientConfig,
     pub(super) phase: Phase,
+    /// Where the connection stood when it was closed.
+    last_step: ConnectionStep,
     failure: Option<ProtocolError>,
     reader: FrameReader,
     pub(super) outbox: Outbox,
@@ -120,6 +127,7 @@ impl ClientConnection {
         outbox.send_tpkt(|out| request.encode(out));
         Self {
             phase: Phase::Negotiation,
+            last_step: ConnectionStep::Negotiation,
             failure: None,
             reader: FrameReader::new(),
             outbox,
@@ -254,16 +262,20 @@ impl ClientConnection {
         if matches!(self.phase, Phase::ShuttingDown | Phase::Closed) {
             return;
         }
-        // The pipeline outlives the share.
-        let is_acknowledged = if self.drawing.is_on_pipeline() {
-            let is_known = self.dynamic.acknowledge_frame(report);
-            self.flush_dynamic();
-            is_known
-        } else {
-            let share = self.share.as_ref().filter(|_| self.phase == Phase::Active);
-            share.is_some_and(|share| {
-                share.acknowledge_frame(report.frame, self.io_channel, &mut self.outbox)
-            })
+        let is_acknowledged = match self.drawing.take_frame(report.frame) {
+            // The pipeline outlives the share.
+            Some(FrameOrigin::Pipeline) => {
+                let is_known = self.dynamic.acknowledge_frame(report);
+                self.flush_dynamic();
+                is_known
+            }
+            Some(FrameOrigin::SurfaceCommands) => {
+                let share = self.share.as_ref().filter(|_| self.phase == Phase::Active);
+                share.is_some_and(|share| {
+                    share.acknowledge_frame(report.frame, self.io_channel, &mut self.outbox)
+                })
+            }
+            None => false,
         };
         self.outbox.statistics.frames_acknowledged += u64::from(is_acknowledged);
     }
@@ -317,7 +329,7 @@ impl ClientConnection {
 
     // Getters.
 
-    /// Where the connection stands.
+    /// Where the connection stands; once it is over, where it stood.
     pub fn step(&self) -> ConnectionStep {
         match self.phase {
             Phase::Negotiation => ConnectionStep::Negotiation,
@@ -327,7 +339,8 @@ impl ClientConnection {
             Phase::Licensing => ConnectionStep::Licensing,
             Phase::CapabilityExchange => ConnectionStep::CapabilityExchange,
             Phase::Finalization => ConnectionStep::Finalization,
-            Phase::Active | Phase::ShuttingDown | Phase::Closed => ConnectionStep::Active,
+            Phase::Active | Phase::ShuttingDown => ConnectionStep::Active,
+            Phase::Closed => self.last_step,
         }
     }
 
@@ -399,6 +412,7 @@ impl ClientConnection {
             (Some(info), _) => DisconnectReason::ErrorInfo(info),
             (None, reason) => reason,
         };
+        self.last_step = self.step();
         self.phase = Phase::Closed;
         self.deadline = None;
         self.heartbeat_deadline = None;

@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use oriel_codecs::geometry::{Point, Size};
 
 use super::ClientEvent;
-use crate::graphics::{GraphicsCommand, SurfaceFormat, SurfaceId};
+use crate::graphics::{FrameId, GraphicsCommand, SurfaceFormat, SurfaceId};
+
+/// Most frames whose origin is kept: far more than any server leaves unacknowledged.
+const MAX_FRAMES: usize = 4096;
 
 /// A surface of the pipeline.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,17 @@ enum Output {
     Pipeline,
 }
 
+/// What a frame came by, and so how it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameOrigin {
+    /// Between frame markers among surface commands: `TS_FRAME_ACKNOWLEDGE_PDU`
+    /// (`[MS-RDPRFX] 2.2.3.1`).
+    SurfaceCommands,
+    /// On the pipeline that is open now: `RDPGFX_FRAME_ACKNOWLEDGE_PDU`
+    /// (`[MS-RDPEGFX] 2.2.2.13`).
+    Pipeline,
+}
+
 /// Keeps the way of drawing.
 #[derive(Debug, Default)]
 pub(super) struct Drawing {
@@ -37,12 +51,26 @@ pub(super) struct Drawing {
     desktop: Size,
     is_pipeline_open: bool,
     surfaces: BTreeMap<SurfaceId, Surface>,
+    /// Frames that have ended and are not acknowledged, oldest first. Both ways of drawing number
+    /// theirs as they like, so that an id alone does not tell whose it is. `None` is a frame of a
+    /// pipeline that has closed.
+    frames: VecDeque<(FrameId, Option<FrameOrigin>)>,
 }
 
 impl Drawing {
-    /// True while the pipeline draws, or what it drew is still shown.
-    pub(super) fn is_on_pipeline(&self) -> bool {
-        self.output == Output::Pipeline
+    /// Where a frame that is shown came from; `None` where nobody waits for its acknowledgement.
+    pub(super) fn take_frame(&mut self, frame: FrameId) -> Option<FrameOrigin> {
+        let index = self.frames.iter().position(|(known, _)| *known == frame)?;
+        self.frames.remove(index)?.1
+    }
+
+    fn note_frame(&mut self, command: &GraphicsCommand, origin: FrameOrigin) {
+        if let GraphicsCommand::EndFrame { frame } = command {
+            if self.frames.len() == MAX_FRAMES {
+                self.frames.pop_front();
+            }
+            self.frames.push_back((*frame, Some(origin)));
+        }
     }
 
     /// Size of the desktop.
@@ -103,6 +131,9 @@ impl Drawing {
 
     pub(super) fn close_pipeline(&mut self) {
         self.is_pipeline_open = false;
+        for (_, origin) in &mut self.frames {
+            origin.take_if(|origin| *origin == FrameOrigin::Pipeline);
+        }
     }
 
     /// Passes on what the pipeline draws.
@@ -134,6 +165,7 @@ impl Drawing {
             }
             _ => {}
         }
+        self.note_frame(&command, FrameOrigin::Pipeline);
         events.push_back(ClientEvent::Graphics(command));
     }
 
@@ -155,6 +187,7 @@ impl Drawing {
             }
             Output::Primary => {}
         }
+        self.note_frame(&command, FrameOrigin::SurfaceCommands);
         events.push_back(ClientEvent::Graphics(command));
         is_change
     }
@@ -211,7 +244,6 @@ mod tests {
         assert!(events.is_empty(), "the pipeline is the output");
 
         drawing.close_pipeline();
-        assert!(drawing.is_on_pipeline(), "its last picture stays");
         assert!(drawing.handle_bitmaps(start.clone(), &mut events));
         assert_eq!(
             commands(&mut events),
@@ -236,6 +268,40 @@ mod tests {
             ]
         );
         assert!(!drawing.handle_bitmaps(start, &mut events), "once");
+    }
+
+    #[test]
+    fn each_frame_is_acknowledged_the_way_it_came() {
+        let mut drawing = Drawing::default();
+        let mut events = VecDeque::new();
+        let desktop = Size::new(640, 480);
+        let end = |frame| GraphicsCommand::EndFrame {
+            frame: FrameId(frame),
+        };
+        let reset = GraphicsCommand::ResetGraphics {
+            size: desktop,
+            monitors: Vec::new(),
+        };
+        drawing.activate(desktop, [], &mut events);
+        drawing.handle_bitmaps(end(1), &mut events);
+        drawing.open_pipeline();
+        drawing.handle_pipeline(reset, &mut events);
+        drawing.handle_pipeline(end(1), &mut events);
+        drawing.handle_pipeline(end(2), &mut events);
+        assert_eq!(
+            drawing.take_frame(FrameId(1)),
+            Some(FrameOrigin::SurfaceCommands),
+            "shown before the pipeline's frame of the same id"
+        );
+        assert_eq!(drawing.take_frame(FrameId(1)), Some(FrameOrigin::Pipeline));
+        assert_eq!(drawing.take_frame(FrameId(1)), None, "once");
+        drawing.close_pipeline();
+        drawing.handle_bitmaps(end(2), &mut events);
+        assert_eq!(drawing.take_frame(FrameId(2)), None, "of a closed channel");
+        assert_eq!(
+            drawing.take_frame(FrameId(2)),
+            Some(FrameOrigin::SurfaceCommands)
+        );
     }
 
     #[test]

@@ -232,9 +232,11 @@ fn a_server_that_stops_talking_is_a_timeout_at_every_step() {
 fn a_stream_that_ends_is_told_at_every_step() {
     for stage in STAGES {
         let mut script = Script::at(stage);
+        let step = script.client.step();
         script.client.handle_stream_closed(script.now);
         script.client.handle_stream_closed(script.now);
         script.poll();
+        assert_eq!(script.client.step(), step, "where it ended");
         let ends: Vec<_> = script
             .events
             .iter()
