@@ -106,7 +106,7 @@ error_infos! {
     LOGON_TIMEOUT = 0x4, TimeLimit, "The session reached the time limit that the server sets.";
     DISCONNECTED_BY_OTHERCONNECTION = 0x5, ReplacedByOtherConnection, "Somebody else connected to the session, or you did from another place.";
     OUT_OF_MEMORY = 0x6, ServerFailure, "The server ran out of memory.", "Connect again in a while, or ask the administrator.";
-    SERVER_DENIED_CONNECTION = 0x7, Refused, "The server refused the connection.";
+    SERVER_DENIED_CONNECTION = 0x7, Refused, "The server refused the connection.", "Check user name, password and domain; if they are right, ask the administrator for access.";
     SERVER_INSUFFICIENT_PRIVILEGES = 0x9, Refused, "This account may not sign in remotely on this server.", "Ask the administrator to allow remote sign-in for the account.";
     SERVER_FRESH_CREDENTIALS_REQUIRED = 0xa, Refused, "The server does not accept a saved password.", "Connect again and type the password.";
     RPC_INITIATED_DISCONNECT_BYUSER = 0xb, UserRequest, "You disconnected the session.";

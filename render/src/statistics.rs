@@ -23,6 +23,20 @@ pub struct Distribution {
     pub max_us: u64,
 }
 
+impl From<&Histogram<u64>> for Distribution {
+    /// A histogram of microseconds in a few numbers.
+    fn from(histogram: &Histogram<u64>) -> Self {
+        Self {
+            count: histogram.len(),
+            mean_us: histogram.mean(),
+            p50_us: histogram.value_at_quantile(0.5),
+            p90_us: histogram.value_at_quantile(0.9),
+            p99_us: histogram.value_at_quantile(0.99),
+            max_us: histogram.max(),
+        }
+    }
+}
+
 /// What came in one codec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CodecCounts {
@@ -102,10 +116,10 @@ impl Recorder {
     pub fn snapshot(&self) -> RenderStatistics {
         let figures = self.figures.lock();
         RenderStatistics {
-            decode: summary(&figures.decode_us),
-            apply: summary(&figures.apply_us),
-            present: summary(&figures.present_us),
-            latency: summary(&figures.latency_us),
+            decode: Distribution::from(&figures.decode_us),
+            apply: Distribution::from(&figures.apply_us),
+            present: Distribution::from(&figures.present_us),
+            latency: Distribution::from(&figures.latency_us),
             ..figures.totals.clone()
         }
     }
@@ -185,17 +199,6 @@ pub fn codec_name(codec: PayloadCodec) -> &'static str {
 fn record(histogram: &mut Histogram<u64>, took: Duration) {
     let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     histogram.saturating_record(us);
-}
-
-fn summary(histogram: &Histogram<u64>) -> Distribution {
-    Distribution {
-        count: histogram.len(),
-        mean_us: histogram.mean(),
-        p50_us: histogram.value_at_quantile(0.5),
-        p90_us: histogram.value_at_quantile(0.9),
-        p99_us: histogram.value_at_quantile(0.99),
-        max_us: histogram.max(),
-    }
 }
 
 #[cfg(test)]

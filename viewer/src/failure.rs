@@ -114,10 +114,12 @@ pub enum Failure {
     },
     /// The server wants a name and a password before it shows anything.
     CredentialsMissing,
-    /// Network level authentication broke off for another reason.
+    /// Signing in came to nothing for another reason, or for none that the server told.
     SignInFailed {
-        /// What the other side or the library said.
+        /// What is known, a sentence.
         reason: String,
+        /// What to do about it, a sentence.
+        advice: String,
     },
     /// The server takes only network level authentication, and `--security tls`.
     NlaRequired,
@@ -401,10 +403,10 @@ impl Failure {
                 "The server wants to know who connects before it shows anything.".to_owned(),
                 "Give --user, and the password on --password-stdin or in ORIEL_PASSWORD.",
             ),
-            Self::SignInFailed { reason } => told(
+            Self::SignInFailed { reason, advice } => told(
                 "Signing in failed.".to_owned(),
-                format!("Network level authentication says: {}.", trimmed(reason)),
-                "Check user and domain; if the server allows it, try --security tls.",
+                format!("{}.", trimmed(reason)),
+                advice,
             ),
             Self::NlaRequired => told(
                 "The server requires network level authentication.".to_owned(),
@@ -551,7 +553,10 @@ mod tests {
             Failure::NlaRequired,
             Failure::NlaUnavailable,
             Failure::CredentialsMissing,
-            Failure::SignInFailed { reason: text() },
+            Failure::SignInFailed {
+                reason: text(),
+                advice: text(),
+            },
             Failure::SecurityRefused { reason: text() },
             Failure::LicenceRefused { reason: text() },
             Failure::ServerEnded {

@@ -109,8 +109,22 @@ impl Failure {
                 reason: lost(&error),
             },
             other => Self::SignInFailed {
-                reason: other.to_string(),
+                reason: format!("Network level authentication says: {other}"),
+                advice: "Check user and domain; if the server allows it, try --security tls."
+                    .to_owned(),
             },
+        }
+    }
+
+    /// The server hung up on a session that had begun, before it drew anything.
+    pub fn hung_up_early() -> Self {
+        Self::SignInFailed {
+            reason: "The server hung up before it drew anything. Without network level \
+                     authentication, that is how some servers answer a wrong password"
+                .to_owned(),
+            advice: "Check user name, password and domain; if they are right, look into the \
+                     server's log."
+                .to_owned(),
         }
     }
 

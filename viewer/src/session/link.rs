@@ -114,6 +114,8 @@ pub struct Link<'a, S> {
     acknowledged_us: Histogram<u64>,
     started: Instant,
     leaving: bool,
+    /// The server has drawn something.
+    has_drawn: bool,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
@@ -143,6 +145,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 .expect("bounds that the histogram allows"),
             started: Instant::now(),
             leaving: false,
+            has_drawn: false,
         }
     }
 
@@ -216,7 +219,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         let offer = self.machine.offer();
         Figures {
             connection,
-            acknowledged: super::record::summary(&self.acknowledged_us),
+            acknowledged: (&self.acknowledged_us).into(),
             // TCP's includes the time that the peer holds an answer back, the server's own may be
             // old: the truth is no longer than either.
             round_trip: [
@@ -306,6 +309,10 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         if let GraphicsCommand::ResetGraphics { size, .. } = &command {
             self.set_desktop(*size);
         }
+        self.has_drawn |= matches!(
+            command,
+            GraphicsCommand::Draw { .. } | GraphicsCommand::SolidFill { .. }
+        );
         if let GraphicsCommand::EndFrame { frame } = &command {
             if self.open_frames.len() == OPEN_FRAMES {
                 self.open_frames.pop_front();
@@ -405,7 +412,10 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         if self.leaving {
             return Ok(Farewell::Left);
         }
-        Failure::from_disconnect(reason)
+        match reason {
+            DisconnectReason::StreamClosed if !self.has_drawn => Err(Failure::hung_up_early()),
+            reason => Failure::from_disconnect(reason),
+        }
     }
 
     fn lost(&self, error: io::Error) -> End {

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use hdrhistogram::Histogram;
 use oriel_codecs::geometry::Size;
 use oriel_protocol::client::{ConnectionStatistics, ConnectionStep, ServerOffer};
 use oriel_render::{Distribution, RenderStatistics};
@@ -55,18 +54,6 @@ pub fn step_name(step: ConnectionStep) -> &'static str {
         ConnectionStep::CapabilityExchange => "capability_exchange",
         ConnectionStep::Finalization => "finalization",
         ConnectionStep::Active => "active",
-    }
-}
-
-/// A histogram of microseconds in a few numbers.
-pub(super) fn summary(histogram: &Histogram<u64>) -> Distribution {
-    Distribution {
-        count: histogram.len(),
-        mean_us: histogram.mean(),
-        p50_us: histogram.value_at_quantile(0.5),
-        p90_us: histogram.value_at_quantile(0.9),
-        p99_us: histogram.value_at_quantile(0.99),
-        max_us: histogram.max(),
     }
 }
 
