@@ -179,11 +179,14 @@ fn a_frame_larger_than_the_queue_gets_through() {
     submit(&renderer, desktop(SIZE));
     let mut refused = 0;
     let last = support::picture(SIZE, 99);
-    let draws = (0..100).map(|seed| {
-        let picture = support::picture(SIZE, seed);
-        let payload = support::planar_payload(&picture);
-        support::draw(SURFACE, SIZE.to_rect(), PayloadCodec::Planar, payload)
-    });
+    // Made beforehand: encoding here would give the decoders time to keep up.
+    let draws: Vec<_> = (0..100)
+        .map(|seed| {
+            let picture = support::picture(SIZE, seed);
+            let payload = support::planar_payload(&picture);
+            support::draw(SURFACE, SIZE.to_rect(), PayloadCodec::Planar, payload)
+        })
+        .collect();
     for command in frame(1, draws) {
         let mut pending = Some(command);
         while let Some(command) = pending.take() {
