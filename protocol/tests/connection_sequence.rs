@@ -1,7 +1,7 @@
 //! The annotated connection of `[MS-RDPBCGR]` section 4.1: every PDU decodes to what the
 //! annotations say and encodes to the same bytes.
 
-use std::path::PathBuf;
+mod support;
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::{
@@ -25,19 +25,7 @@ use oriel_protocol::{
     },
 };
 
-/// A vector, `None` (and a line that says so) where the vectors are not at hand.
-fn vector(topic: &str, name: &str) -> Option<Vec<u8>> {
-    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    );
-    let folder = shared.join("vectors").join(topic);
-    if !folder.is_dir() {
-        println!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(std::fs::read(folder.join(name)).expect("a vector of this name"))
-}
+use support::vector;
 
 /// What the one TPKT frame of a vector holds.
 fn tpkt(bytes: &[u8]) -> Vec<u8> {

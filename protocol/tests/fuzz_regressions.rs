@@ -1,6 +1,6 @@
 //! Inputs that once crashed other implementations' decoders.
 
-use std::path::PathBuf;
+mod support;
 
 use oriel_protocol::{
     autodetect::{AutodetectRequest, AutodetectResponse},
@@ -11,6 +11,7 @@ use oriel_protocol::{
     gcc::{ConferenceCreateRequest, ConferenceCreateResponse},
     licensing::LicensingPdu,
     mcs::{ConnectInitial, ConnectResponse, DomainPdu},
+    multitransport::TunnelPdu,
     redirection::ServerRedirection,
     share::{ConfirmActive, DataPdu, DemandActive, ShareControlPdu, ShareDataPdu},
     wire::{Cursor, Pdu},
@@ -44,6 +45,8 @@ fn feed(bytes: &[u8]) {
     let _ = Tpdu::decode(bytes);
     let _ = DomainPdu::decode(&mut Cursor::new(bytes, "test"));
     let _ = DemandActive::decode(bytes);
+    let _ = ServerRedirection::decode_enhanced(bytes);
+    let _ = TunnelPdu::decode(&mut Cursor::new(bytes, "test"));
     let _ = ConfirmActive::decode(bytes);
     let _ = ChannelReassembler::new(1 << 20).handle_chunk(bytes);
     let mut cursor = Cursor::new(bytes, "test");
@@ -60,25 +63,21 @@ fn feed(bytes: &[u8]) {
     while let Ok(Some(_)) = reader.next_frame() {}
 }
 
+const TOPIC: &str = "fuzz-regressions";
+
 #[test]
 fn old_crashes_of_others_are_none_here() {
-    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    );
-    let folder = shared.join("vectors/fuzz-regressions");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: {} is not there", folder.display());
+    let Some(folder) = support::folder(TOPIC) else {
         return;
     };
     let mut count = 0;
-    for entry in entries {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for entry in std::fs::read_dir(folder).expect("a folder that can be read") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_string_lossy();
         if !name.starts_with("pdu_") {
             continue;
         }
-        let bytes = std::fs::read(&path).expect("a vector");
+        let bytes = support::vector(TOPIC, &name).expect("a vector");
         // Each where it would start, and wherever a PDU inside of it may.
         for start in 0..bytes.len() {
             feed(&bytes[start..]);

@@ -4,7 +4,9 @@
 //! The vectors lie beside the repository, in `shared/vectors`, or in the folder that `ORIEL_SHARED`
 //! names; where they are absent the tests say so and pass.
 
-use std::{path::PathBuf, time::Instant};
+mod support;
+
+use std::time::Instant;
 
 use bytes::Bytes;
 use oriel_codecs::{
@@ -24,19 +26,7 @@ use oriel_protocol::{
     wire::WriteWire,
 };
 
-/// A vector, `None` (and a line that says so) where the vectors are not at hand.
-fn vector(topic: &str, name: &str) -> Option<Vec<u8>> {
-    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    );
-    let folder = shared.join("vectors").join(topic);
-    if !folder.is_dir() {
-        println!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(std::fs::read(folder.join(name)).expect("a vector of this name"))
-}
+use support::vector;
 
 #[test]
 fn the_annotated_virtual_channel_pdu_is_one_message_of_eight_bytes() {

@@ -1,7 +1,7 @@
 //! Licensing: the dumps of `[MS-RDPELE]` section 4, and the whole long form against a server that
 //! follows the specification's formulas.
 
-use std::path::PathBuf;
+mod support;
 
 use num_bigint::BigUint;
 use oriel_protocol::{
@@ -14,18 +14,8 @@ use oriel_protocol::{
 };
 use proptest::prelude::*;
 
-/// A vector, `None` (and a line that says so) where the vectors are not at hand.
 fn vector(name: &str) -> Option<Vec<u8>> {
-    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    );
-    let folder = shared.join("vectors/licensing");
-    if !folder.is_dir() {
-        println!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(std::fs::read(folder.join(name)).expect("a vector of this name"))
+    support::vector("licensing", name)
 }
 
 fn decode(bytes: &[u8]) -> LicensingPdu {

@@ -2,7 +2,7 @@
 //! `[MS-RDPEMT] 4`). The files lie in `../shared/vectors` beside the repository, or under the
 //! folder that `ORIEL_SHARED` names; where they are absent the tests say so and pass.
 
-use std::path::PathBuf;
+mod support;
 
 use oriel_protocol::{
     capabilities::{self, CapabilitySet, GeneralFlags, InputFlags},
@@ -12,21 +12,7 @@ use oriel_protocol::{
     wire::{Cursor, Pdu},
 };
 
-fn shared() -> PathBuf {
-    std::env::var_os("ORIEL_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    )
-}
-
-fn vector(topic: &str, name: &str) -> Option<Vec<u8>> {
-    let path = shared().join("vectors").join(topic).join(name);
-    let bytes = std::fs::read(&path).ok();
-    if bytes.is_none() {
-        println!("skipped: {} is not there", path.display());
-    }
-    bytes
-}
+use support::vector;
 
 /// A vector of `connection-sequence` that begins with a share control header.
 fn control(name: &str) -> Option<Vec<u8>> {
@@ -299,28 +285,4 @@ fn the_tunnel_of_a_second_transport_is_opened_as_in_the_capture() {
     let response = TunnelPdu::decode(&mut Cursor::new(&bytes, "vector")).unwrap();
     assert_eq!(response, TunnelPdu::CreateResponse(0));
     assert_eq!(response.to_vec(), bytes);
-}
-
-#[test]
-fn inputs_that_once_crashed_other_parsers_do_not_crash_these() {
-    let folder = shared().join("vectors/fuzz-regressions");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("skipped: {} is not there", folder.display());
-        return;
-    };
-    for entry in entries {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        for start in 0..bytes.len().min(24) {
-            let bytes = &bytes[start..];
-            for kind in 0..=u8::MAX {
-                let _ = DataPdu::decode(kind, bytes);
-            }
-            let _ = ShareControlPdu::read(&mut Cursor::new(bytes, "crash"));
-            let _ = DemandActive::decode(bytes);
-            let _ = ConfirmActive::decode(bytes);
-            let _ = CapabilitySet::decode(&mut Cursor::new(bytes, "crash"));
-            let _ = ServerRedirection::decode_enhanced(bytes);
-            let _ = TunnelPdu::decode(&mut Cursor::new(bytes, "crash"));
-        }
-    }
 }

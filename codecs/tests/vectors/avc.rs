@@ -1,8 +1,7 @@
 //! The H.264 sequences of Microsoft's protocol test suites and a recorded session, decoded and
 //! held against the pictures that they were encoded from.
-#![cfg(feature = "video")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use oriel_codecs::avc::{Avc420Bitmap, Avc444Bitmap, Avc444Views, AvcRegion, AvcView};
 use oriel_codecs::video::{
@@ -12,19 +11,7 @@ use oriel_codecs::yuv::{Yuv420Picture, Yuv444Picture, bgra_to_yuv420, yuv420_to_
 use oriel_codecs::{Picture, Rect, Size};
 use serde_json::Value;
 
-/// The folder of vectors; `None`, said once a test, where it is absent.
-fn vectors(topic: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
-        || Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")).to_path_buf(),
-        PathBuf::from,
-    );
-    let folder = shared.join("vectors").join(topic);
-    if !folder.is_dir() {
-        println!("skipped: no {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use crate::folder;
 
 fn png(path: &Path) -> Picture {
     let image = image::open(path).unwrap().to_rgba8();
@@ -137,7 +124,7 @@ fn subsampled(picture: &Picture) -> Picture {
 /// Every frame of a sequence with both decoders, each at least `floor_db` from its base image, or
 /// from what 4:2:0 leaves of that where there are luma views alone.
 fn check_sequence(name: &str, floor_db: f64) {
-    let Some(folder) = vectors("avc") else { return };
+    let Some(folder) = folder("avc") else { return };
     let json = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
     let sequence: Value = serde_json::from_str(&json).unwrap();
     let edge = |key: &str| -> u32 { sequence["surface"][key].as_str().unwrap().parse().unwrap() };
@@ -195,7 +182,7 @@ fn avc444v2_is_the_base_image() {
 /// `RDPGFX_WIRE_TO_SURFACE_PDU_1`: header 8, surface 2, codec 2, format 1, rectangle 8, length 4.
 #[test]
 fn a_recorded_session_decodes_to_its_end_and_the_decoders_agree() {
-    let Some(folder) = vectors("egfx-stream") else {
+    let Some(folder) = folder("egfx-stream") else {
         return;
     };
     let bytes = std::fs::read(folder.join("sample2_avc444.gfx")).unwrap();

@@ -1,0 +1,30 @@
+//! Vectors that others wrote: `../shared/vectors` beside the repository, or under the folder that
+//! `ORIEL_SHARED` names.
+
+use std::path::PathBuf;
+
+/// The folder of a topic's vectors; `None` (and a line that says so) where it is not at hand.
+pub fn folder(topic: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("ORIEL_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
+        PathBuf::from,
+    );
+    let folder = shared.join("vectors").join(topic);
+    if !folder.is_dir() {
+        println!("skipped: {} is not there", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+/// A vector; `None` where the vectors are not at hand.
+///
+/// # Panics
+/// Where the topic is there and has none of this name.
+pub fn vector(topic: &str, name: &str) -> Option<Vec<u8>> {
+    let path = folder(topic)?.join(name);
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => panic!("{}: {error}", path.display()),
+    }
+}
