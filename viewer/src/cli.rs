@@ -38,7 +38,9 @@ pub enum Command {
 /// `oriel connect`.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
-    /// [USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets.
+    /// Whom to connect to.
+    // Not in the documentation, which would take the brackets for links.
+    #[arg(help = "[USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets")]
     #[arg(value_name = "HOST[:PORT]")]
     pub target: Target,
     /// Who connects.
@@ -63,7 +65,9 @@ pub struct DemoArgs {
 /// `oriel check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// [USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets.
+    /// Whom to connect to.
+    // Not in the documentation, which would take the brackets for links.
+    #[arg(help = "[USER@]HOST[:PORT]; an IPv6 address with a port stands in brackets")]
     #[arg(value_name = "HOST[:PORT]")]
     pub target: Target,
     /// Who connects.
