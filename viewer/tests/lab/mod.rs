@@ -229,6 +229,8 @@ impl VirtualDisplay {
             .args([
                 "-displayfd",
                 "1",
+                // Else it starts anew whenever its last client leaves.
+                "-noreset",
                 "-screen",
                 "0",
                 &format!("{size}x24"),
@@ -259,23 +261,20 @@ impl VirtualDisplay {
         Killed(child.unwrap_or_else(|error| panic!("{program}: {error}")))
     }
 
-    /// Changes the size of the window of a process.
-    pub fn resize_window(&self, process: u32, width: u32, height: u32) {
-        self.xdotool(
-            process,
-            &[
-                "windowsize",
-                "--sync",
-                "%1",
-                &width.to_string(),
-                &height.to_string(),
-            ],
-        );
+    /// Changes the size of the viewer's window.
+    pub fn resize_window(&self, width: u32, height: u32) {
+        self.xdotool(&[
+            "windowsize",
+            "--sync",
+            "%1",
+            &width.to_string(),
+            &height.to_string(),
+        ]);
     }
 
-    /// Width and height of the window of a process.
-    pub fn window_size(&self, process: u32) -> (u32, u32) {
-        let text = self.xdotool(process, &["getwindowgeometry", "--shell"]);
+    /// Width and height of the viewer's window.
+    pub fn window_size(&self) -> (u32, u32) {
+        let text = self.xdotool(&["getwindowgeometry", "--shell", "%1"]);
         let value = |name: &str| {
             text.lines()
                 .find_map(|line| line.strip_prefix(name)?.parse().ok())
@@ -284,10 +283,22 @@ impl VirtualDisplay {
         (value("WIDTH="), value("HEIGHT="))
     }
 
-    fn xdotool(&self, process: u32, action: &[&str]) -> String {
+    /// What stands in the viewer's window, its frame left out.
+    pub fn window_picture(&self, file: &Path) -> RgbaImage {
+        let text = self.xdotool(&["getwindowgeometry", "--shell", "%1"]);
+        let window = text.lines().find_map(|line| line.strip_prefix("WINDOW="));
+        succeed(
+            Command::new("import")
+                .args(["-display", &self.name, "-window", window.unwrap_or("root")])
+                .arg(file),
+        );
+        open(file)
+    }
+
+    fn xdotool(&self, action: &[&str]) -> String {
         let output = Command::new("xdotool")
             .env("DISPLAY", &self.name)
-            .args(["search", "--onlyvisible", "--pid", &process.to_string()])
+            .args(["search", "--onlyvisible", "--class", "oriel"])
             .args(action)
             .output()
             .expect("xdotool is installed by ./dev test");
