@@ -481,7 +481,8 @@ impl Shown {
             || (!self.mouse.is_dragging() && self.surface.is_under(self.pointer))
     }
 
-    fn desktop_changed(&self, desktop: Size) {
+    fn desktop_changed(&mut self, desktop: Size) {
+        self.layouts.answered(desktop);
         let window = size_of_window(&self.window);
         self.renderer.set_scaling(scaling(desktop, window));
     }

@@ -9,12 +9,21 @@ use oriel_render::Scaling;
 /// A window that kept its size for so long is done being resized.
 const SETTLE: Duration = Duration::from_millis(250);
 
+/// A server that has not taken a layout after so long is asked again: some drop what comes while
+/// they are still starting the session.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// How often it is asked again.
+const RETRIES: u8 = 2;
+
 /// Holds back layouts until the window keeps its size: each one makes the server rebuild its
 /// desktop.
 #[derive(Debug, Default)]
 pub struct LayoutDebounce {
     wanted: Option<(MonitorLayout, Instant)>,
     asked: Option<MonitorLayout>,
+    /// When to ask again for what was asked, and how often.
+    unanswered: Option<(Instant, u8)>,
 }
 
 impl LayoutDebounce {
@@ -23,6 +32,7 @@ impl LayoutDebounce {
         *self = Self {
             wanted: None,
             asked: Some(layout),
+            unanswered: None,
         };
     }
 
@@ -31,16 +41,33 @@ impl LayoutDebounce {
         self.wanted = Some((layout, now + SETTLE)).filter(|_| self.asked != Some(layout));
     }
 
-    /// When [`Self::due`] will have something.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.wanted.map(|(_, at)| at)
+    /// The desktop has a size now: what was asked for, or another.
+    pub fn answered(&mut self, desktop: Size) {
+        if self
+            .asked
+            .is_some_and(|layout| layout.rect.size() == desktop)
+        {
+            self.unanswered = None;
+        }
     }
 
-    /// The layout to ask for now, once.
+    /// When [`Self::due`] may have something.
+    pub fn deadline(&self) -> Option<Instant> {
+        let wanted = self.wanted.map(|(_, at)| at);
+        let again = self.unanswered.map(|(at, _)| at);
+        wanted.into_iter().chain(again).min()
+    }
+
+    /// The layout to ask for now.
     pub fn due(&mut self, now: Instant) -> Option<MonitorLayout> {
-        let (layout, _) = self.wanted.take_if(|(_, at)| *at <= now)?;
-        self.asked = Some(layout);
-        Some(layout)
+        if let Some((layout, _)) = self.wanted.take_if(|(_, at)| *at <= now) {
+            self.asked = Some(layout);
+            self.unanswered = Some((now + ANSWER, RETRIES));
+            return Some(layout);
+        }
+        let (_, left) = self.unanswered.take_if(|(at, _)| *at <= now)?;
+        self.unanswered = left.checked_sub(1).map(|left| (now + ANSWER, left));
+        self.unanswered.and(self.asked)
     }
 }
 
@@ -89,7 +116,23 @@ mod tests {
         assert_eq!(deadline, start + Duration::from_millis(1000) + SETTLE);
         assert_eq!(debounce.due(deadline), Some(layout(1000)));
         assert_eq!(debounce.due(deadline), None);
+        debounce.answered(Size::new(1000, 600));
         assert_eq!(debounce.deadline(), None);
+    }
+
+    #[test]
+    fn a_server_that_drops_a_layout_is_asked_again_but_not_for_ever() {
+        let now = Instant::now();
+        let mut debounce = LayoutDebounce::default();
+        debounce.begin(layout(800));
+        debounce.resized(layout(900), now);
+        assert_eq!(debounce.due(now + SETTLE), Some(layout(900)));
+        debounce.answered(Size::new(800, 600));
+        let mut asked = 0;
+        while let Some(at) = debounce.deadline() {
+            asked += u8::from(debounce.due(at) == Some(layout(900)));
+        }
+        assert_eq!(asked, RETRIES);
     }
 
     #[test]
