@@ -12,7 +12,7 @@ use oriel_protocol::{
     graphics::PointerUpdate,
     input::{InputEvent, LockKeys},
 };
-use oriel_render::{PresentTarget, Renderer, RendererConfig};
+use oriel_render::{PresentTarget, Renderer, RendererConfig, Scaling};
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalPosition, PhysicalSize},
@@ -398,8 +398,12 @@ impl App {
         if shown.closing.is_some_and(|by| by <= now) {
             return event_loop.exit();
         }
+        let was_waiting = shown.layouts.is_waiting();
         if let Some(layout) = shown.layouts.due(now) {
             self.inbox.set_layout(layout);
+        }
+        if was_waiting && !shown.layouts.is_waiting() {
+            shown.place_desktop(shown.renderer.desktop_size());
         }
         if shown.notice.take_if(|(_, until)| *until <= now).is_some() {
             shown.surface.request_repaint();
@@ -483,8 +487,17 @@ impl Shown {
 
     fn desktop_changed(&mut self, desktop: Size) {
         self.layouts.answered(desktop);
+        self.place_desktop(desktop);
+    }
+
+    /// Stretches the picture over the window while the server is about to make one of its size.
+    fn place_desktop(&self, desktop: Size) {
         let window = size_of_window(&self.window);
-        self.renderer.set_scaling(scaling(desktop, window));
+        self.renderer.set_scaling(if self.layouts.is_waiting() {
+            Scaling::Stretch
+        } else {
+            scaling(desktop, window)
+        });
     }
 
     /// The window's size may call for another layout of the desktop.
@@ -601,11 +614,12 @@ impl ApplicationHandler<UserEvent> for App {
                 let is_visible = size.width > 0 && size.height > 0;
                 self.inbox.set_visible(is_visible);
                 if is_visible {
+                    // The scaling first: else one picture would be placed the old way.
+                    shown.want_layout(&self.launch.session);
+                    shown.place_desktop(shown.renderer.desktop_size());
                     shown
                         .renderer
                         .resize_target(Size::new(size.width, size.height));
-                    shown.desktop_changed(shown.renderer.desktop_size());
-                    shown.want_layout(&self.launch.session);
                     shown.surface.request_repaint();
                 }
             }

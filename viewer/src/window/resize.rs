@@ -51,6 +51,11 @@ impl LayoutDebounce {
         }
     }
 
+    /// True while the window has a size that the desktop is about to get.
+    pub fn is_waiting(&self) -> bool {
+        self.deadline().is_some()
+    }
+
     /// When [`Self::due`] may have something.
     pub fn deadline(&self) -> Option<Instant> {
         let wanted = self.wanted.map(|(_, at)| at);
@@ -116,8 +121,9 @@ mod tests {
         assert_eq!(deadline, start + Duration::from_millis(1000) + SETTLE);
         assert_eq!(debounce.due(deadline), Some(layout(1000)));
         assert_eq!(debounce.due(deadline), None);
+        assert!(debounce.is_waiting(), "asked, not answered");
         debounce.answered(Size::new(1000, 600));
-        assert_eq!(debounce.deadline(), None);
+        assert!(!debounce.is_waiting());
     }
 
     #[test]
