@@ -133,6 +133,27 @@ impl Display {
 
     /// Waits until it shows a desktop alone.
     #[track_caller]
+    /// Gives a keysym a key that has none, for xdotool to press. Left to itself, xdotool binds a key
+    /// for the moment of the press, and takes the binding back before everybody has heard of it.
+    fn bind(&self, keysym: u32) {
+        const SPARE_KEY: u8 = 250;
+        let (connection, _) = x11rb::connect(Some(&self.name)).expect("the X server");
+        connection
+            .change_keyboard_mapping(1, SPARE_KEY, 1, &[keysym])
+            .expect("a request")
+            .check()
+            .expect("the server binds the key");
+    }
+
+    /// A window can be seen before the window manager gives it the keyboard.
+    fn wait_for_focus(&self) {
+        let has_focus = || {
+            let name = self.xdotool(&["getwindowfocus", "getwindowname"]);
+            name.ends_with("Oriel")
+        };
+        assert!(wait_until(PATIENCE, has_focus), "the window gets the focus");
+    }
+
     fn wait_for(&self, desktop: &DemoDesktop) {
         let expected = image_of(&desktop.compose_whole());
         let mut likeness = 0.0;
@@ -166,6 +187,7 @@ fn a_window_that_fills_the_screen_shows_the_desktop_and_takes_keys_and_mouse() {
     let Some(display) = Display::start(&screen_size()) else {
         return;
     };
+    display.bind(0x0100_20ac);
     let (server, password) = start(still_desktop());
     let mut viewer = Viewer::connect_in_window(&server, &password)
         .args(&["--cert", "ignore", "--fullscreen", "--gfx", "planar"])
@@ -174,6 +196,7 @@ fn a_window_that_fills_the_screen_shows_the_desktop_and_takes_keys_and_mouse() {
         .spawn();
     let mut desktop = drawn_here(SIZE);
     display.wait_for(&desktop);
+    display.wait_for_focus();
 
     display.xdotool(&["type", "--delay", "20", "echo Hi (7)! ~x|y"]);
     display.xdotool(&["key", "Return"]);
