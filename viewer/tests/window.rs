@@ -152,6 +152,9 @@ impl Display {
             name.ends_with("Oriel")
         };
         assert!(wait_until(PATIENCE, has_focus), "the window gets the focus");
+        // The picture is shown by a thread of its own: the one that takes keys may still be about to
+        // put the progress page away, which has the keyboard until then.
+        sleep(Duration::from_secs(1));
     }
 
     fn wait_for(&self, desktop: &DemoDesktop) {
