@@ -9,6 +9,7 @@
 //! | raw rows at 8, 15, 16, 24 and 32 bits a pixel                 | [`bitmap`], [`color_depth`], [`palette`] |
 //! | interleaved RLE below 32 bits a pixel                         | [`interleaved`] |
 //! | planar, or RDP 6.0 bitmap compression                         | [`planar`] |
+//! | NSCodec                                                       | [`nscodec`] |
 //! | alpha alone                                                   | [`alpha`] |
 //! | mouse pointers                                                | [`mod@pointer`] |
 //! | RemoteFX and its progressive form                             | [`remotefx`], [`progressive`] |
@@ -83,6 +84,7 @@ pub mod bulk;
 pub mod color_depth;
 pub mod geometry;
 pub mod interleaved;
+pub mod nscodec;
 pub mod palette;
 pub mod picture;
 pub mod planar;

@@ -4,6 +4,7 @@
 #[cfg(feature = "video")]
 mod avc;
 mod interleaved;
+mod nscodec;
 mod planar;
 mod pointer;
 mod remotefx;

@@ -1,0 +1,374 @@
+//! One plane and its run-length code (`[MS-RDPNSC] 2.2.2.1`, `3.1.8.1`).
+//!
+//! A value that is followed by itself starts a run, whose length comes next; any other value
+//! stands for itself. The last four values of a plane stand for themselves always.
+
+use super::{DecodeError, ROW_SLACK};
+
+/// Values at the end of a plane that are never part of a run (`EndData`).
+const END_VALUES: usize = 4;
+/// The shortest run, which the shortest form of its length counts from.
+const MIN_RUN: usize = 2;
+/// In the place of a short length: a long one, of four bytes, follows.
+const LONG_RUN: u8 = 0xFF;
+/// What a run with a short and with a long length takes.
+const SHORT_RUN_BYTES: usize = 3;
+const LONG_RUN_BYTES: usize = 7;
+
+/// Reads the values of a plane in order, some at a time.
+pub struct PlaneReader<'a> {
+    data: &'a [u8],
+    /// Values that have not been handed out.
+    left: usize,
+    /// Of these, the next so many are `value`.
+    run: usize,
+    value: u8,
+    is_raw: bool,
+}
+
+impl<'a> PlaneReader<'a> {
+    /// A reader of a plane that has `values` values and is coded as `data`.
+    pub fn new(data: &'a [u8], values: u64) -> Result<Self, DecodeError> {
+        if data.len() as u64 > values {
+            return Err(DecodeError::PlaneTooLong {
+                coded: data.len() as u32,
+                values,
+            });
+        }
+        Ok(Self {
+            data,
+            // A picture that is in memory has no more.
+            left: values as usize,
+            run: 0,
+            value: 0,
+            is_raw: data.len() as u64 == values,
+        })
+    }
+
+    /// The next `count` values: those of the payload itself where it has them as they are, else
+    /// written to `buffer`, which has [`ROW_SLACK`] more bytes than that.
+    ///
+    /// # Panics
+    /// If the plane has fewer left.
+    pub fn read<'s>(&mut self, count: usize, buffer: &'s mut [u8]) -> Result<&'s [u8], DecodeError>
+    where
+        'a: 's,
+    {
+        assert!(count <= self.left, "{count} values of {}", self.left);
+        if self.is_raw {
+            self.left -= count;
+            return self.data.split_off(..count).ok_or(DecodeError::Truncated);
+        }
+        self.expand(count, &mut buffer[..count + ROW_SLACK])?;
+        Ok(&buffer[..count])
+    }
+
+    fn expand(&mut self, count: usize, buffer: &mut [u8]) -> Result<(), DecodeError> {
+        let mut at = 0;
+        while at < count {
+            let room = count - at;
+            if self.run > 0 {
+                let length = self.run.min(room);
+                if length <= ROW_SLACK {
+                    buffer[at..at + ROW_SLACK].fill(self.value);
+                } else {
+                    buffer[at..at + length].fill(self.value);
+                }
+                at += length;
+                self.run -= length;
+                self.left -= length;
+            } else if self.left <= END_VALUES {
+                let length = room.min(self.left);
+                let values = self.data.split_off(..length);
+                buffer[at..at + length].copy_from_slice(values.ok_or(DecodeError::Truncated)?);
+                at += length;
+                self.left -= length;
+            } else {
+                // The value before the last four stands alone whatever comes after it.
+                let most = room.min(self.left - END_VALUES - 1);
+                let length = copy_literals(self.data, most, &mut buffer[at..]);
+                self.data = &self.data[length..];
+                at += length;
+                self.left -= length;
+                if length < most || length == 0 {
+                    self.start_run(buffer, &mut at)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a run's value and length; or, before the last four values, the one that is left.
+    fn start_run(&mut self, buffer: &mut [u8], at: &mut usize) -> Result<(), DecodeError> {
+        if self.left == END_VALUES + 1 {
+            buffer[*at] = *self.data.split_off_first().ok_or(DecodeError::Truncated)?;
+            *at += 1;
+            self.left -= 1;
+            return Ok(());
+        }
+        let (&[value, confirm, short], mut rest) = self
+            .data
+            .split_first_chunk()
+            .ok_or(DecodeError::Truncated)?;
+        debug_assert_eq!(value, confirm, "literals end where a value repeats");
+        let mut run = u32::from(short) + MIN_RUN as u32;
+        if short == LONG_RUN {
+            let long;
+            (long, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+            run = u32::from_le_bytes(*long);
+        }
+        if u64::from(run) > (self.left - END_VALUES) as u64 {
+            return Err(DecodeError::RunTooLong {
+                run,
+                left: self.left as u64,
+            });
+        }
+        self.data = rest;
+        self.value = value;
+        self.run = run as usize;
+        Ok(())
+    }
+}
+
+/// Copies values up to the first that the next one equals, `most` at most, and returns how many.
+/// May write up to [`ROW_SLACK`] bytes more, which `buffer` must have.
+fn copy_literals(data: &[u8], most: usize, buffer: &mut [u8]) -> usize {
+    const LANES: usize = 8;
+    // The last byte of the data has nothing to be compared with.
+    let most = most.min(data.len().saturating_sub(1));
+    let mut at = 0;
+    while at < most {
+        let Some(window) = data.get(at..at + LANES + 1) else {
+            break;
+        };
+        let values: [u8; LANES] = *window.first_chunk().expect("one more than lanes");
+        let next: [u8; LANES] = *window.last_chunk().expect("one more than lanes");
+        buffer[at..at + LANES].copy_from_slice(&values);
+        let equal = lowest_zero_byte(u64::from_le_bytes(values) ^ u64::from_le_bytes(next));
+        at += equal;
+        if equal < LANES {
+            return at.min(most);
+        }
+    }
+    while at < most && data[at] != data[at + 1] {
+        buffer[at] = data[at];
+        at += 1;
+    }
+    at.min(most)
+}
+
+/// Index of the lowest byte that is zero; 8 where none is.
+fn lowest_zero_byte(word: u64) -> usize {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const SIGNS: u64 = u64::from_le_bytes([0x80; 8]);
+    // Borrows spoil only bytes above the lowest zero.
+    (word.wrapping_sub(ONES) & !word & SIGNS).trailing_zeros() as usize / 8
+}
+
+/// Appends a plane: as runs, or as it is where runs are not shorter. Returns how many bytes.
+pub fn encode(plane: &[u8], out: &mut Vec<u8>) -> u32 {
+    let start = out.len();
+    if !encode_runs(plane, out) {
+        out.truncate(start);
+        out.extend_from_slice(plane);
+    }
+    (out.len() - start) as u32
+}
+
+/// Appends a plane as runs; false, with some of it appended, where that is not shorter.
+fn encode_runs(plane: &[u8], out: &mut Vec<u8>) -> bool {
+    let Some((body, end)) = plane.split_last_chunk::<END_VALUES>() else {
+        return false;
+    };
+    // Runs must leave room for the last four values, and make up for the bytes that they save.
+    let mut room = body.len();
+    let mut rest = body;
+    while let Some(&value) = rest.first() {
+        let literals = literal_prefix(rest);
+        if literals > 0 {
+            if literals >= room {
+                return false;
+            }
+            out.extend_from_slice(&rest[..literals]);
+            room -= literals;
+            rest = &rest[literals..];
+            continue;
+        }
+        let run = run_length(value, rest);
+        let long = run >= MIN_RUN + usize::from(LONG_RUN);
+        let bytes = if long {
+            LONG_RUN_BYTES
+        } else {
+            SHORT_RUN_BYTES
+        };
+        if bytes >= room {
+            return false;
+        }
+        room -= bytes;
+        if long {
+            out.extend([value, value, LONG_RUN]);
+            out.extend((run as u32).to_le_bytes());
+        } else {
+            out.extend([value, value, (run - MIN_RUN) as u8]);
+        }
+        rest = &rest[run..];
+    }
+    out.extend_from_slice(end);
+    room > 0
+}
+
+/// How many values stand before the first that the next one equals; all where none does.
+fn literal_prefix(values: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(window) = values.get(at..at + 9) {
+        let here = u64::from_le_bytes(*window.first_chunk().expect("nine bytes"));
+        let next = u64::from_le_bytes(*window.last_chunk().expect("nine bytes"));
+        let equal = lowest_zero_byte(here ^ next);
+        at += equal;
+        if equal < 8 {
+            return at;
+        }
+    }
+    let tail = values[at..].windows(2);
+    tail.clone()
+        .position(|pair| pair[0] == pair[1])
+        .map_or(values.len(), |more| at + more)
+}
+
+/// How many values at the start are `value`.
+fn run_length(value: u8, values: &[u8]) -> usize {
+    let pattern = u64::from_le_bytes([value; 8]);
+    let mut at = 0;
+    while let Some(&word) = values[at..].first_chunk::<8>() {
+        let difference = u64::from_le_bytes(word) ^ pattern;
+        if difference != 0 {
+            return at + difference.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let tail = values[at..].iter();
+    at + tail.take_while(|&&other| other == value).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(plane: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert_eq!(encode(plane, &mut out) as usize, out.len());
+        out
+    }
+
+    /// Reads `values` values, `step` at a time.
+    fn decoded(data: &[u8], values: usize, step: usize) -> Result<Vec<u8>, DecodeError> {
+        let mut reader = PlaneReader::new(data, values as u64)?;
+        let mut buffer = vec![0; step + ROW_SLACK];
+        let mut plane = Vec::new();
+        while plane.len() < values {
+            let count = step.min(values - plane.len());
+            plane.extend_from_slice(reader.read(count, &mut buffer)?);
+        }
+        Ok(plane)
+    }
+
+    #[test]
+    fn the_strings_of_the_specification_are_coded_as_it_says() {
+        // 3.1.8.1, where digits are the values after a run's.
+        let mut runs = Vec::new();
+        assert!(!encode_runs(b"AAAABBCCCCCD", &mut runs));
+        assert_eq!(encoded(b"AAAABBCCCCCD"), b"AAAABBCCCCCD");
+        let coded = b"ABCDD\x01TT\x02GFRR\x09ABCD";
+        assert_eq!(encoded(b"ABCDDDTTTTGFRRRRRRRRRRRABCD"), coded);
+        for step in 1..28 {
+            assert_eq!(
+                decoded(coded, 27, step).unwrap(),
+                b"ABCDDDTTTTGFRRRRRRRRRRRABCD"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_of_257_has_a_long_length_and_one_of_256_a_short() {
+        for (run, bytes) in [(256, SHORT_RUN_BYTES), (257, LONG_RUN_BYTES)] {
+            let mut plane = vec![7; run];
+            plane.extend([1, 2, 3, 4]);
+            let coded = encoded(&plane);
+            assert_eq!(coded.len(), bytes + END_VALUES);
+            assert_eq!(decoded(&coded, plane.len(), 100).unwrap(), plane);
+        }
+    }
+
+    #[test]
+    fn the_value_before_the_last_four_stands_alone() {
+        // Five equal values after a run that saves enough for the plane not to go raw.
+        let plane = [8, 8, 8, 8, 8, 8, 9, 9, 9, 9, 9];
+        assert_eq!(encoded(&plane), [8, 8, 4, 9, 9, 9, 9, 9]);
+        assert_eq!(decoded(&[8, 8, 4, 9, 9, 9, 9, 9], 11, 11).unwrap(), plane);
+    }
+
+    #[test]
+    fn a_run_into_the_last_four_values_is_refused() {
+        assert_eq!(
+            decoded(&[5, 5, 5, 1, 2, 3], 10, 10),
+            Err(DecodeError::RunTooLong { run: 7, left: 10 })
+        );
+        assert!(decoded(&[5, 5, 4, 1, 2, 3, 4], 10, 10).is_ok());
+        assert_eq!(
+            decoded(&[5, 5, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], 10, 10),
+            Err(DecodeError::RunTooLong {
+                run: u32::MAX,
+                left: 10
+            })
+        );
+    }
+
+    #[test]
+    fn data_that_ends_too_early_is_refused() {
+        for data in [
+            &[][..],
+            &[5],
+            &[5, 5],
+            &[5, 5, 0xFF, 6, 0],
+            &[5, 5, 4],
+            &[5, 5, 4, 1, 2, 3],
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+        ] {
+            assert_eq!(
+                decoded(data, 10, 10),
+                Err(DecodeError::Truncated),
+                "{data:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_run_of_no_values_moves_on() {
+        // Nothing forbids it in the long form.
+        let data = [5, 5, 0xFF, 0, 0, 0, 0, 6, 6, 26, 1, 2, 3, 4];
+        assert_eq!(
+            decoded(&data, 32, 9).unwrap(),
+            [[6; 28].as_slice(), &[1, 2, 3, 4]].concat()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_plane_comes_back_and_never_grows(
+            parts in prop::collection::vec((0u8..5, prop_oneof![1usize..4, 1usize..20, 250usize..260]), 0..60),
+            step in 1usize..70,
+        ) {
+            let plane: Vec<u8> = parts.iter().flat_map(|&(value, length)| std::iter::repeat_n(value, length)).collect();
+            let coded = encoded(&plane);
+            prop_assert!(coded.len() <= plane.len());
+            prop_assert_eq!(decoded(&coded, plane.len(), step).unwrap(), plane);
+        }
+
+        #[test]
+        fn random_bytes_never_panic(data in prop::collection::vec(prop_oneof![0u8..4, any::<u8>()], 0..100), more in 0usize..500, step in 1usize..70) {
+            let _ = decoded(&data, data.len() + more, step);
+        }
+    }
+}
