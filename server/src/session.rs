@@ -429,7 +429,7 @@ impl Session<'_> {
             GraphicsTarget::Pipeline { avc420, avc444, .. } => {
                 ClientGraphics::Pipeline { avc420, avc444 }
             }
-            GraphicsTarget::Bitmaps => ClientGraphics::Bitmaps,
+            GraphicsTarget::Bitmaps(_) => ClientGraphics::Bitmaps,
         };
         let max_pointer_px = if client.large_pointers.contains(LargePointerFlags::UP_TO_96) {
             96
@@ -478,7 +478,10 @@ impl Session<'_> {
         client.desktop = size;
         client.desktop_scale_percent = scale_percent;
         // Without the pipeline the share is activated anew, and drawing starts anew after that.
-        if self.machine.graphics_target() == Some(GraphicsTarget::Bitmaps) {
+        if matches!(
+            self.machine.graphics_target(),
+            Some(GraphicsTarget::Bitmaps(_))
+        ) {
             self.machine.resize(Instant::now(), size);
             return;
         }

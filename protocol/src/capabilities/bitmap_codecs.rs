@@ -17,6 +17,12 @@ impl CodecGuid {
     /// `CODEC_GUID_IMAGE_REMOTEFX`.
     pub const IMAGE_REMOTEFX: Self =
         Self(*b"\xd4\xcc\x44\x27\x8a\x9d\x74\x4e\x80\x3c\x0e\xcb\xee\xa1\x9c\x54");
+    /// JPEG, which Microsoft has no name for, as FreeRDP names it.
+    pub const JPEG: Self =
+        Self(*b"\xed\x9e\x0c\x43\xaf\x1b\xe6\x4c\x86\x9a\xcb\x8b\x37\xb6\x62\x37");
+    /// JPEG as xrdp names it: the same digits, grouped otherwise.
+    pub const JPEG_XRDP: Self =
+        Self(*b"\xe6\x4c\xaf\x1b\xed\x9e\x0c\x43\x86\x9a\xcb\x8b\x37\xb6\x62\x37");
     /// `CODEC_GUID_IGNORE`.
     pub const IGNORE: Self =
         Self(*b"\xa6\x51\x43\x9c\x35\x35\xae\x42\x91\x0c\xcd\xfc\xe5\x76\x0b\x58");
@@ -28,6 +34,8 @@ impl std::fmt::Debug for CodecGuid {
             Self::NSCODEC => "NSCODEC",
             Self::REMOTEFX => "REMOTEFX",
             Self::IMAGE_REMOTEFX => "IMAGE_REMOTEFX",
+            Self::JPEG => "JPEG",
+            Self::JPEG_XRDP => "JPEG_XRDP",
             Self::IGNORE => "IGNORE",
             Self(other) => return write!(f, "{:032x}", u128::from_be_bytes(other)),
         };
@@ -49,19 +57,33 @@ pub struct NsCodecProperties {
 /// One way of running RemoteFX (`TS_RFX_ICAP`, `[MS-RDPRFX] 2.2.1.1.1.1.1`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemoteFxMode {
-    /// `CODEC_MODE` 2: pictures alone, no video.
+    /// [`IMAGE`](Self::IMAGE) or 0.
     pub flags: u8,
-    /// 1 for RLGR1, 4 for RLGR3.
+    /// [`RLGR1`](Self::RLGR1) or [`RLGR3`](Self::RLGR3).
     pub entropy: u8,
+}
+
+impl RemoteFxMode {
+    /// `CODEC_MODE`: headers precede every frame, rather than the stream alone.
+    pub const IMAGE: u8 = 0x02;
+    /// `CLW_ENTROPY_RLGR1`: takes fewer bits where colours are few.
+    pub const RLGR1: u8 = 0x01;
+    /// `CLW_ENTROPY_RLGR3`: takes fewer bits for photographs.
+    pub const RLGR3: u8 = 0x04;
 }
 
 /// What a client tells about RemoteFX (`TS_RFX_CLNT_CAPS_CONTAINER`, `[MS-RDPRFX] 2.2.1.1`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteFxProperties {
-    /// `CARDP_CAPS_CAPTURE_NON_CAC` 1: other codecs may be mixed in.
+    /// [`CAPTURE_NON_CAC`](Self::CAPTURE_NON_CAC) or 0.
     pub capture_flags: u32,
     /// Modes, best first.
     pub modes: Vec<RemoteFxMode>,
+}
+
+impl RemoteFxProperties {
+    /// `CARDP_CAPS_CAPTURE_NON_CAC`: other codecs may be mixed in.
+    pub const CAPTURE_NON_CAC: u32 = 1;
 }
 
 /// A codec's properties.

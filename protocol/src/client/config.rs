@@ -29,8 +29,16 @@ pub struct GraphicsSupport {
     pub avc444: bool,
     /// Ask for the small bitmap cache (16 MB in place of 100 MB).
     pub small_cache: bool,
-    /// Tell the server that the link is thin.
+    /// Tell the server that the link is thin. Without H.264 that is a wish for RemoteFX in place of
+    /// its progressive variant, which only the pipeline's versions up to 8.1 can express.
     pub thin_client: bool,
+    /// RemoteFX is decoded. Concerns surface commands; the pipeline's clients all decode it, though
+    /// some servers send it there only to those that say so here.
+    pub remote_fx: bool,
+    /// NSCodec is decoded in surface commands.
+    pub ns_codec: bool,
+    /// JPEG is decoded in surface commands.
+    pub jpeg: bool,
 }
 
 impl Default for GraphicsSupport {
@@ -41,6 +49,9 @@ impl Default for GraphicsSupport {
             avc444: true,
             small_cache: false,
             thin_client: false,
+            remote_fx: true,
+            ns_codec: true,
+            jpeg: true,
         }
     }
 }

@@ -147,7 +147,7 @@ impl ClientConnection {
             ),
             static_channels: StaticChannels::new(),
             dynamic: Dynamic::new(config.graphics),
-            updates: UpdateReader::new(settings::update_promises()),
+            updates: UpdateReader::new(settings::update_promises(config.graphics)),
             drawing: Drawing::default(),
             meter: BandwidthMeter::default(),
             share: None,

@@ -3,15 +3,17 @@
 use oriel_codecs::geometry::{Point, Rect, Size};
 
 use super::{
-    ClientConfig, ConnectionType, MonitorLayout, SecurityOffer, StaticChannelRequest, TimeZone,
+    ClientConfig, ConnectionType, GraphicsSupport, MonitorLayout, SecurityOffer,
+    StaticChannelRequest, TimeZone,
 };
 use crate::{
     capabilities::{
-        Bitmap, BitmapCache, BitmapCodecs, BitmapDrawingFlags, Brush, CapabilitySet, ColorCache,
-        Control, DesktopComposition, Font, FrameAcknowledge, General, GeneralFlags, GlyphCache,
-        Input, InputFlags, LargePointer, LargePointerFlags, MultifragmentUpdate, OffscreenCache,
-        Order, Pointer, Share, Sound, SurfaceCommandFlags, SurfaceCommands, VirtualChannel,
-        WindowActivation,
+        Bitmap, BitmapCache, BitmapCodec, BitmapCodecs, BitmapDrawingFlags, Brush, CapabilitySet,
+        CodecGuid, CodecProperties, ColorCache, Control, DesktopComposition, Font,
+        FrameAcknowledge, General, GeneralFlags, GlyphCache, Input, InputFlags, LargePointer,
+        LargePointerFlags, MultifragmentUpdate, NsCodecProperties, OffscreenCache, Order, Pointer,
+        RemoteFxMode, RemoteFxProperties, Share, Sound, SurfaceCommandFlags, SurfaceCommands,
+        VirtualChannel, WindowActivation,
     },
     channels::{CHUNK_LENGTH, DYNAMIC_CHANNELS_NAME},
     client_info::{ClientInfo, ExtendedInfo, InfoFlags, TimeZoneInfo},
@@ -43,8 +45,17 @@ const POINTER_CACHE_SLOTS: u16 = 128;
 /// Static channels that a caller may ask for, beside `drdynvc`.
 const MAX_STATIC_CHANNELS: usize = ClientNetwork::MAX_CHANNELS - 1;
 
-/// Most bytes of a fast-path update in fragments: one raw picture of a 4096 by 4096 desktop.
-const MAX_UPDATE_BYTES: u32 = 4 * 4096 * 4096;
+/// Most bytes of a fast-path update in fragments: one raw picture of a 4096 by 4096 desktop, and
+/// headers. More than any server asks for with RemoteFX, which wants no less than the server says
+/// (`[MS-RDPRFX] 1.5`).
+const MAX_UPDATE_BYTES: u32 = 4 * 4096 * 4096 + 65_536;
+
+/// Bits that NSCodec may take off colours, over thin links and others. Servers take what they may.
+const THIN_COLOR_LOSS_LEVEL: u8 = 3;
+const COLOR_LOSS_LEVEL: u8 = 1;
+
+/// How good JPEG pictures are to be, in percent.
+const JPEG_QUALITY: u8 = 95;
 
 /// Frames that a server without the graphics pipeline may send ahead of acknowledgements.
 const MAX_UNACKNOWLEDGED_FRAMES: u32 = 2;
@@ -344,20 +355,81 @@ pub(super) fn capability_sets(config: &ClientConfig, desktop: Size) -> Vec<Capab
                 | SurfaceCommandFlags::FRAME_MARKER
                 | SurfaceCommandFlags::STREAM_SURFACE_BITS,
         }),
-        // Nothing but uncompressed surface bits can be decoded, and those need no entry.
-        CapabilitySet::BitmapCodecs(BitmapCodecs::default()),
+        CapabilitySet::BitmapCodecs(bitmap_codecs(config.graphics)),
         CapabilitySet::FrameAcknowledge(FrameAcknowledge {
             max_unacknowledged_frames: MAX_UNACKNOWLEDGED_FRAMES,
         }),
     ]
 }
 
+/// Numbers of the codecs that are announced for surface commands.
+fn surface_codec_ids(support: GraphicsSupport) -> SurfaceCodecIds {
+    let SurfaceCodecIds {
+        ns_codec,
+        remote_fx,
+        image_remote_fx,
+        jpeg,
+    } = SurfaceCodecIds::CUSTOMARY;
+    SurfaceCodecIds {
+        ns_codec: ns_codec.filter(|_| support.ns_codec),
+        remote_fx: remote_fx.filter(|_| support.remote_fx),
+        image_remote_fx: image_remote_fx.filter(|_| support.remote_fx),
+        // xrdp prefers JPEG wherever it is on offer, though it is the worst of all on text.
+        jpeg: jpeg.filter(|_| support.jpeg && !support.remote_fx),
+    }
+}
+
+/// The codecs of surface commands, best first. Uncompressed pixels need no entry.
+fn bitmap_codecs(support: GraphicsSupport) -> BitmapCodecs {
+    let ids = surface_codec_ids(support);
+    let remote_fx = |flags| {
+        let mode = |entropy| RemoteFxMode { flags, entropy };
+        CodecProperties::RemoteFx(RemoteFxProperties {
+            capture_flags: RemoteFxProperties::CAPTURE_NON_CAC,
+            modes: [RemoteFxMode::RLGR3, RemoteFxMode::RLGR1].map(mode).into(),
+        })
+    };
+    let jpeg = || CodecProperties::Raw(vec![JPEG_QUALITY]);
+    let ns_codec = CodecProperties::NsCodec(NsCodecProperties {
+        dynamic_fidelity: true,
+        // Coloured text smears.
+        subsampling: support.thin_client,
+        color_loss_level: if support.thin_client {
+            THIN_COLOR_LOSS_LEVEL
+        } else {
+            COLOR_LOSS_LEVEL
+        },
+    });
+    let entries = [
+        (CodecGuid::REMOTEFX, ids.remote_fx, remote_fx(0)),
+        (
+            CodecGuid::IMAGE_REMOTEFX,
+            ids.image_remote_fx,
+            remote_fx(RemoteFxMode::IMAGE),
+        ),
+        (CodecGuid::NSCODEC, ids.ns_codec, ns_codec),
+        (CodecGuid::JPEG, ids.jpeg, jpeg()),
+        (CodecGuid::JPEG_XRDP, ids.jpeg, jpeg()),
+    ];
+    let codecs = entries
+        .into_iter()
+        .filter_map(|(guid, id, properties)| {
+            Some(BitmapCodec {
+                guid,
+                id: id?,
+                properties,
+            })
+        })
+        .collect();
+    BitmapCodecs { codecs }
+}
+
 /// What [`capability_sets`] promises about updates.
-pub(super) fn update_promises() -> UpdateReaderConfig {
+pub(super) fn update_promises(support: GraphicsSupport) -> UpdateReaderConfig {
     UpdateReaderConfig {
         fragment_limit: MAX_UPDATE_BYTES as usize,
         pointer_cache_slots: POINTER_CACHE_SLOTS,
-        codecs: SurfaceCodecIds::default(),
+        codecs: surface_codec_ids(support),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Capability sets of the graphics pipeline (`[MS-RDPEGFX] 2.2.1.6`, `2.2.3`).
 
 use crate::{
+    capabilities::{NsCodecProperties, RemoteFxMode},
     client::GraphicsSupport,
     wire::{Cursor, DecodeResult, Pdu, WriteWire},
 };
@@ -124,10 +125,11 @@ impl Pdu for CapabilitySet {
 /// The sets that a client offers, oldest first.
 ///
 /// H.264 is promised only where it can be kept: version 10 means 4:4:4, so a client with nothing
-/// but 4:2:0 stays at 8.1, where it alone can be had.
+/// but 4:2:0 stays at 8.1, where it alone can be had. So does one that wants RemoteFX in place of
+/// its progressive variant, which later versions have no flag for.
 pub fn client_capabilities(support: GraphicsSupport) -> Vec<CapabilitySet> {
     let is_small = support.small_cache || support.thin_client;
-    let offers_10 = support.avc444 || !support.avc420;
+    let offers_10 = support.avc444 || !(support.avc420 || support.thin_client);
     let mut sets = Vec::with_capacity(PipelineVersion::ALL.len());
     for version in PipelineVersion::ALL {
         let mut flags = CapabilityFlags::empty();
@@ -193,8 +195,21 @@ pub enum GraphicsTarget {
         /// Slots that it has, counted from 1.
         cache_slots: u16,
     },
-    /// Bitmap updates, and surface commands where the client takes those.
-    Bitmaps,
+    /// Bitmap updates, and what the client takes in surface commands.
+    Bitmaps(SurfaceTarget),
+}
+
+/// What may be sent in surface commands (`[MS-RDPBCGR] 2.2.9.2`), as the two agreed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SurfaceTarget {
+    /// RemoteFX, in this mode.
+    pub remote_fx: Option<RemoteFxMode>,
+    /// NSCodec, with no more loss than this.
+    pub ns_codec: Option<NsCodecProperties>,
+    /// JPEG.
+    pub jpeg: bool,
+    /// Most bytes of a payload; 0 where no surface command is taken.
+    pub max_payload_bytes: usize,
 }
 
 /// Picks the newest set that is known here, and tells what it allows to a server that can encode
@@ -250,6 +265,9 @@ mod tests {
         avc444: false,
         small_cache: false,
         thin_client: false,
+        remote_fx: false,
+        ns_codec: false,
+        jpeg: false,
     };
 
     /// All 16 kinds of support.
@@ -260,6 +278,7 @@ mod tests {
             avc444: bits & 2 != 0,
             small_cache: bits & 4 != 0,
             thin_client: bits & 8 != 0,
+            ..NOTHING
         })
     }
 
@@ -291,6 +310,20 @@ mod tests {
         });
         let versions: Vec<_> = sets.iter().map(|s| s.version).collect();
         assert_eq!(versions, [PipelineVersion::V8, PipelineVersion::V8_1]);
+    }
+
+    #[test]
+    fn a_thin_client_without_h264_gets_remotefx_and_nothing_progressive() {
+        let thin = GraphicsSupport {
+            thin_client: true,
+            ..NOTHING
+        };
+        let (set, target) = choose_capabilities(&client_capabilities(thin), NOTHING).unwrap();
+        assert_eq!(set.version, PipelineVersion::V8_1);
+        let GraphicsTarget::Pipeline { progressive, .. } = target else {
+            panic!("{target:?}");
+        };
+        assert!(!progressive);
     }
 
     #[test]

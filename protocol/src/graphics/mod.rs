@@ -7,8 +7,8 @@ pub mod pdu;
 pub mod pipeline;
 
 pub use capability::{
-    CapabilityFlags, CapabilitySet, GraphicsTarget, PipelineVersion, choose_capabilities,
-    client_capabilities,
+    CapabilityFlags, CapabilitySet, GraphicsTarget, PipelineVersion, SurfaceTarget,
+    choose_capabilities, client_capabilities,
 };
 pub use command::*;
 pub use pdu::CommandError;

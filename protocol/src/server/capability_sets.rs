@@ -5,14 +5,17 @@ use oriel_codecs::geometry::Size;
 use super::ClientDescription;
 use crate::{
     capabilities::{
-        self, Bitmap, BitmapCacheHostSupport, BitmapCodecs, BitmapDrawingFlags, CapabilitySet,
-        CodecGuid, ColorCache, Font, FrameAcknowledge, General, GeneralFlags, Input, InputFlags,
-        LargePointer, LargePointerFlags, MultifragmentUpdate, Order, Pointer, Share,
-        SurfaceCommandFlags, SurfaceCommands, VirtualChannel,
+        self, Bitmap, BitmapCacheHostSupport, BitmapCodec, BitmapCodecs, BitmapDrawingFlags,
+        CapabilitySet, CodecGuid, CodecProperties, ColorCache, Font, FrameAcknowledge, General,
+        GeneralFlags, Input, InputFlags, LargePointer, LargePointerFlags, MultifragmentUpdate,
+        NsCodecProperties, Order, Pointer, RemoteFxMode, Share, SurfaceCommandFlags,
+        SurfaceCommands, VirtualChannel,
     },
     channels::CHUNK_LENGTH,
+    client::GraphicsSupport,
+    graphics::SurfaceTarget,
     share::SERVER_CHANNEL_ID,
-    updates::{SurfaceCodecIds, UpdateWriterConfig},
+    updates::{SURFACE_BITS_HEADER_BYTES, SurfaceCodecIds, UpdateWriterConfig},
 };
 
 /// Bytes of an update from a client in fragments. Clients send none; the field also bounds what a
@@ -23,8 +26,43 @@ const POINTER_CACHE_SLOTS: u16 = 25;
 /// Slots that are used at most, however many a client has.
 const MAX_POINTER_CACHE_SLOTS: u16 = 128;
 
+/// `CONNECTION_TYPE_LAN`.
+const LAN: u8 = 6;
+
+/// The codecs of surface commands that are announced; the client gives them their numbers.
+fn bitmap_codecs(support: GraphicsSupport, connection_type: Option<u8>) -> BitmapCodecs {
+    let entry = |guid, properties| BitmapCodec {
+        guid,
+        id: 0,
+        properties,
+    };
+    let mut codecs = Vec::new();
+    if support.ns_codec {
+        let best = NsCodecProperties {
+            dynamic_fidelity: true,
+            subsampling: true,
+            color_loss_level: 3,
+        };
+        codecs.push(entry(CodecGuid::NSCODEC, CodecProperties::NsCodec(best)));
+    }
+    // Not to be announced over other links ([MS-RDPRFX] 1.5). A client that names it all the same
+    // is sent it.
+    if support.remote_fx && connection_type == Some(LAN) {
+        let reserved = CodecProperties::Raw(vec![0; 4]);
+        codecs.push(entry(CodecGuid::REMOTEFX, reserved));
+    }
+    if support.jpeg {
+        codecs.push(entry(CodecGuid::JPEG, CodecProperties::Raw(vec![75])));
+    }
+    BitmapCodecs { codecs }
+}
+
 /// The sets of a demand active PDU.
-pub(super) fn server_sets(desktop: Size) -> Vec<CapabilitySet> {
+pub(super) fn server_sets(
+    desktop: Size,
+    support: GraphicsSupport,
+    connection_type: Option<u8>,
+) -> Vec<CapabilitySet> {
     vec![
         CapabilitySet::Share(Share {
             node_id: SERVER_CHANNEL_ID,
@@ -83,7 +121,7 @@ pub(super) fn server_sets(desktop: Size) -> Vec<CapabilitySet> {
                 | SurfaceCommandFlags::FRAME_MARKER
                 | SurfaceCommandFlags::STREAM_SURFACE_BITS,
         }),
-        CapabilitySet::BitmapCodecs(BitmapCodecs::default()),
+        CapabilitySet::BitmapCodecs(bitmap_codecs(support, connection_type)),
         CapabilitySet::FrameAcknowledge(FrameAcknowledge {
             // Only says that acknowledgements are taken.
             max_unacknowledged_frames: 0,
@@ -135,11 +173,79 @@ pub(super) fn update_limits(sets: &[CapabilitySet]) -> UpdateWriterConfig {
             ns_codec: id(CodecGuid::NSCODEC),
             remote_fx: id(CodecGuid::REMOTEFX),
             image_remote_fx: id(CodecGuid::IMAGE_REMOTEFX),
-            jpeg: None,
+            jpeg: id(CodecGuid::JPEG).or_else(|| id(CodecGuid::JPEG_XRDP)),
         },
         color_pointer_slots: slots(pointer.map(|set| set.color_cache_slots)),
         new_pointer_slots: slots(pointer.and_then(|set| set.cache_slots)),
         large_pointers: capabilities::find!(sets, LargePointer)
             .map_or_else(Default::default, |set| set.flags),
+    }
+}
+
+/// What of `support` a client takes in surface commands.
+pub(super) fn surface_target(sets: &[CapabilitySet], support: GraphicsSupport) -> SurfaceTarget {
+    let limits = update_limits(sets);
+    if !(limits.fast_path && limits.surface_bits) {
+        return SurfaceTarget::default();
+    }
+    let announced = capabilities::find!(sets, BitmapCodecs).map_or(&[][..], |set| &set.codecs);
+    let find = |guid| {
+        announced
+            .iter()
+            .find(|codec| codec.guid == guid && codec.id != 0)
+    };
+    let remote_fx = || {
+        let codec = find(CodecGuid::REMOTEFX).or_else(|| find(CodecGuid::IMAGE_REMOTEFX))?;
+        match &codec.properties {
+            CodecProperties::RemoteFx(properties) => {
+                let is_known = |mode: &&RemoteFxMode| {
+                    [RemoteFxMode::RLGR1, RemoteFxMode::RLGR3].contains(&mode.entropy)
+                };
+                properties.modes.iter().find(is_known).copied()
+            }
+            _ => None,
+        }
+    };
+    let ns_codec = || match find(CodecGuid::NSCODEC)?.properties {
+        CodecProperties::NsCodec(properties) => Some(properties),
+        _ => None,
+    };
+    SurfaceTarget {
+        remote_fx: support.remote_fx.then(remote_fx).flatten(),
+        ns_codec: support.ns_codec.then(ns_codec).flatten(),
+        jpeg: support.jpeg && limits.codecs.jpeg.is_some(),
+        max_payload_bytes: limits
+            .fragment_limit
+            .saturating_sub(SURFACE_BITS_HEADER_BYTES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotefx_is_announced_on_a_lan_alone_and_nothing_that_is_not_encoded() {
+        let announced = |support, connection_type| -> Vec<CodecGuid> {
+            let codecs = bitmap_codecs(support, connection_type).codecs;
+            assert!(codecs.iter().all(|codec| codec.id == 0));
+            codecs.iter().map(|codec| codec.guid).collect()
+        };
+        let all = GraphicsSupport::default();
+        let (ns_codec, jpeg) = (CodecGuid::NSCODEC, CodecGuid::JPEG);
+        assert_eq!(
+            announced(all, Some(LAN)),
+            [ns_codec, CodecGuid::REMOTEFX, jpeg]
+        );
+        for elsewhere in [None, Some(1), Some(7)] {
+            assert_eq!(announced(all, elsewhere), [ns_codec, jpeg]);
+        }
+        let none = GraphicsSupport {
+            remote_fx: false,
+            ns_codec: false,
+            jpeg: false,
+            ..all
+        };
+        assert_eq!(announced(none, Some(LAN)), []);
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     error_info::ErrorInfo,
     framing::{Frame, FrameReader},
     gcc::EarlyCapabilities,
-    graphics::{CommandError, GraphicsCommand, GraphicsTarget, PointerUpdate},
+    graphics::{CommandError, GraphicsCommand, GraphicsTarget, PointerUpdate, SurfaceTarget},
     heartbeat::Heartbeat,
     input::{InputReader, LockKeys},
     mcs::{ChannelId, DisconnectReason, DomainPdu},
@@ -128,6 +128,8 @@ pub struct ServerConnection {
     /// The session ran before: what comes next is a reactivation.
     pub(super) was_active: bool,
     pub(super) target: Option<GraphicsTarget>,
+    /// What may be sent in surface commands, without the pipeline.
+    pub(super) surface: SurfaceTarget,
     pub(super) updates: Option<UpdateWriter>,
     pub(super) input: InputReader,
     /// A size that was asked for while the share was not up.
@@ -164,6 +166,7 @@ impl ServerConnection {
             share_id: 0,
             was_active: false,
             target: None,
+            surface: SurfaceTarget::default(),
             updates: None,
             input: InputReader::new(),
             pending_resize: None,
@@ -352,7 +355,7 @@ impl ServerConnection {
                 }
                 Ok(())
             }
-            (Some(GraphicsTarget::Bitmaps), _) => {
+            (Some(GraphicsTarget::Bitmaps(_)), _) => {
                 self.write_update(|updates, out| updates.write_graphics(command, out))
             }
             _ => Err(CommandError::NotReady),

@@ -269,7 +269,11 @@ impl ServerConnection {
         let demand = DemandActive {
             share_id: self.share_id,
             source_descriptor: b"RDP\0".to_vec(),
-            capability_sets: capability_sets::server_sets(self.client.desktop),
+            capability_sets: capability_sets::server_sets(
+                self.client.desktop,
+                self.config.graphics,
+                self.client.connection_type,
+            ),
             session_id: 0,
         };
         self.outbox

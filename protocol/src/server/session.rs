@@ -54,6 +54,10 @@ impl ServerConnection {
         let sets = &confirm.capability_sets;
         capability_sets::describe(sets, &mut self.client);
         self.updates = Some(UpdateWriter::new(capability_sets::update_limits(sets)));
+        self.surface = capability_sets::surface_target(sets, self.config.graphics);
+        if let Some(GraphicsTarget::Bitmaps(surface)) = &mut self.target {
+            *surface = self.surface;
+        }
         let target_user = self.plan.as_ref().map_or(0, |plan| plan.user.0);
         self.send_data(&DataPdu::Synchronize(SynchronizePdu { target_user }));
         self.send_data(&DataPdu::Control(ControlPdu::new(ControlAction::Cooperate)));
@@ -170,7 +174,7 @@ impl ServerConnection {
 
     /// Draws without the graphics pipeline from here on.
     pub(super) fn fall_back_to_bitmaps(&mut self) {
-        self.set_target(GraphicsTarget::Bitmaps);
+        self.set_target(GraphicsTarget::Bitmaps(self.surface));
     }
 
     fn set_target(&mut self, target: GraphicsTarget) {

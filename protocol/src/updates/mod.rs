@@ -17,7 +17,7 @@ mod writer;
 
 pub use fast_path::MAX_FAST_PATH_UPDATE_BYTES;
 pub use reader::{UpdateReader, UpdateReaderConfig};
-pub use surface_commands::SurfaceCodecIds;
+pub use surface_commands::{SURFACE_BITS_HEADER_BYTES, SurfaceCodecIds};
 pub use writer::{OutputPdu, UpdateWriter, UpdateWriterConfig};
 
 use crate::graphics::{GraphicsCommand, PointerUpdate};

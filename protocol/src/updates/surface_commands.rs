@@ -21,7 +21,7 @@ const HEADER_PRESENT: u8 = 0x01;
 const EXTENDED_HEADER_BYTES: usize = 24;
 /// A set-surface-bits command before its payload: type 2, rectangle 8, depth, flags, reserved and
 /// codec 4, size 4, length 4.
-const SURFACE_BITS_BYTES: usize = 22;
+pub const SURFACE_BITS_HEADER_BYTES: usize = 22;
 
 /// Numbers that the client gave to codecs in its bitmap codecs capability set
 /// (`[MS-RDPBCGR] 2.2.7.2.10`). 0 is never one of them: it stands for raw rows.
@@ -33,17 +33,17 @@ pub struct SurfaceCodecIds {
     pub remote_fx: Option<u8>,
     /// RemoteFX for pictures alone.
     pub image_remote_fx: Option<u8>,
-    /// JPEG, an extension of other clients.
+    /// JPEG, an extension of other implementations than Microsoft's.
     pub jpeg: Option<u8>,
 }
 
 impl SurfaceCodecIds {
-    /// The codecs that this implementation decodes, with the numbers that clients give by custom.
+    /// All codecs, with the numbers that clients give by custom.
     pub const CUSTOMARY: Self = Self {
         ns_codec: Some(1),
+        jpeg: Some(2),
         remote_fx: Some(3),
-        image_remote_fx: None,
-        jpeg: None,
+        image_remote_fx: Some(4),
     };
 
     fn codec(&self, id: u8, bits_per_pixel: u8) -> Option<PayloadCodec> {
@@ -144,7 +144,7 @@ pub(super) fn write_surface_bits(
     };
     let narrow =
         |value: i32| u16::try_from(value).map_err(|_| CommandError::OutOfRange("a rectangle"));
-    let mut out = Vec::with_capacity(SURFACE_BITS_BYTES + payload.len());
+    let mut out = Vec::with_capacity(SURFACE_BITS_HEADER_BYTES + payload.len());
     out.put_u16(SET_SURFACE_BITS);
     for value in [rect.left, rect.top, rect.right, rect.bottom] {
         out.put_u16(narrow(value)?);

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use oriel_codecs::geometry::{Rect, Size};
 use oriel_protocol::{
-    client::{ClientEvent, ConnectionStep, MonitorLayout, SecurityOffer, SelectedSecurity},
+    capabilities::RemoteFxMode,
+    client::{
+        ClientEvent, ConnectionStep, GraphicsSupport, MonitorLayout, SecurityOffer,
+        SelectedSecurity,
+    },
     error_info::ErrorInfo,
     graphics::{GraphicsTarget, PipelineVersion},
     server::{AcceptedSecurity, DisconnectCause, ServerEvent},
@@ -158,7 +162,42 @@ fn the_pipeline_is_opened_at_the_newest_version_where_both_have_it() {
         client.graphics.pipeline = has_client;
         server.graphics.pipeline = has_server;
         let pair = Pair::active(client, server);
-        assert_eq!(pair.server.graphics_target(), Some(GraphicsTarget::Bitmaps));
+        assert!(matches!(
+            pair.server.graphics_target(),
+            Some(GraphicsTarget::Bitmaps(_))
+        ));
+    }
+}
+
+#[test]
+fn of_surface_commands_those_codecs_are_sent_that_both_sides_have() {
+    for bits in 0..64_u8 {
+        let support = |bits: u8| GraphicsSupport {
+            pipeline: false,
+            remote_fx: bits & 1 != 0,
+            ns_codec: bits & 2 != 0,
+            jpeg: bits & 4 != 0,
+            ..GraphicsSupport::default()
+        };
+        let (here, there) = (support(bits & 7), support(bits >> 3));
+        let (mut client, mut server) = (client_config(), server_config());
+        client.graphics = here;
+        server.graphics = there;
+        let pair = Pair::active(client, server);
+        let Some(GraphicsTarget::Bitmaps(target)) = pair.server.graphics_target() else {
+            panic!("{:?}", pair.server.graphics_target());
+        };
+        let mode = RemoteFxMode {
+            flags: 0,
+            entropy: RemoteFxMode::RLGR3,
+        };
+        let remote_fx = here.remote_fx && there.remote_fx;
+        assert_eq!(target.remote_fx, remote_fx.then_some(mode));
+        assert_eq!(target.ns_codec.is_some(), here.ns_codec && there.ns_codec);
+        // A client with both keeps JPEG to itself.
+        let jpeg = here.jpeg && !here.remote_fx && there.jpeg;
+        assert_eq!(target.jpeg, jpeg);
+        assert!(target.max_payload_bytes > 4 * 4096 * 4096);
     }
 }
 

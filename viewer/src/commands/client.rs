@@ -66,6 +66,10 @@ fn graphics_support(choice: GraphicsChoice) -> GraphicsSupport {
         pipeline,
         avc420,
         avc444,
+        // Not decoded yet.
+        remote_fx: false,
+        ns_codec: false,
+        jpeg: false,
         ..Default::default()
     }
 }
