@@ -4,10 +4,13 @@
 //! renderer has threads of its own, and both tell what happened through the event loop.
 
 mod app;
+mod backdrop;
 mod cursor;
+mod local_pointer;
 mod lock_keys;
 mod mouse;
 mod resize;
+mod shown;
 mod surface;
 
 pub use app::{Launch, Outcome, run};

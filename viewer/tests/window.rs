@@ -16,6 +16,7 @@ use std::{
 
 use image::RgbaImage;
 use oriel::window::LocalKeyboard;
+use oriel_codecs::geometry::Point;
 use oriel_protocol::{
     error_info::ErrorInfo,
     input::{InputEvent, LockKeys},
@@ -152,9 +153,6 @@ impl Display {
             name.ends_with("Oriel")
         };
         assert!(wait_until(PATIENCE, has_focus), "the window gets the focus");
-        // The picture is shown by a thread of its own: the one that takes keys may still be about to
-        // put the progress page away, which has the keyboard until then.
-        sleep(Duration::from_secs(1));
     }
 
     fn wait_for(&self, desktop: &DemoDesktop) {
@@ -212,6 +210,15 @@ fn a_window_that_fills_the_screen_shows_the_desktop_and_takes_keys_and_mouse() {
     }
     display.wait_for(&desktop);
 
+    // A notch of the wheel is one, though this server's wheel is a button pressed and released.
+    let place = a_place_that_scrolls();
+    display.xdotool(&["mousemove", &place.x.to_string(), &place.y.to_string()]);
+    display.xdotool(&["click", "5"]);
+    for event in notch_down(place) {
+        desktop.input(&event);
+    }
+    display.wait_for(&desktop);
+
     // Idle, nothing is drawn and nothing is polled.
     let before = cpu_ticks(viewer.id());
     sleep(Duration::from_secs(3));
@@ -222,6 +229,33 @@ fn a_window_that_fills_the_screen_shows_the_desktop_and_takes_keys_and_mouse() {
     // The demo desktop was sent Alt before the window manager took F4; the session ends in order.
     assert!(wait_until(PATIENCE, || !viewer.is_running()));
     viewer.wait().succeeded();
+}
+
+/// A turn of the wheel towards the user.
+fn notch_down(position: Point) -> [InputEvent; 2] {
+    let delta = -120;
+    [
+        InputEvent::MouseMove { position },
+        InputEvent::VerticalWheel { position, delta },
+    ]
+}
+
+/// Where the demo desktop has something to scroll down.
+fn a_place_that_scrolls() -> Point {
+    let still = image_of(&drawn_here(SIZE).compose_whole());
+    let mut places = (0..SIZE.height).step_by(40).flat_map(|y| {
+        (0..SIZE.width)
+            .step_by(40)
+            .map(move |x| Point::new(x as i32, y as i32))
+    });
+    let mut desktop = drawn_here(SIZE);
+    let scrolls = |place: &Point| {
+        for event in notch_down(*place) {
+            desktop.input(&event);
+        }
+        image_of(&desktop.compose_whole()) != still
+    };
+    places.find(scrolls).expect("the code can be scrolled")
 }
 
 /// Processor time of a process, in hundredths of a second.

@@ -55,6 +55,11 @@ impl Activity {
         self.0.send_modify(|seen| *seen = Seen::default());
     }
 
+    /// True once the session runs.
+    pub fn is_connected(&self) -> bool {
+        self.0.borrow().connected.is_some()
+    }
+
     /// Waits until the session runs; returns since when.
     pub async fn wait_connected(&self) -> Instant {
         self.wait_for(|seen| seen.connected).await

@@ -12,7 +12,7 @@ use oriel_protocol::{
     graphics::PointerUpdate,
     input::{InputEvent, LockKeys},
 };
-use oriel_render::{PresentTarget, Renderer, RendererConfig, Scaling};
+use oriel_render::{PresentTarget, Renderer, RendererConfig};
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalPosition, PhysicalSize},
@@ -23,14 +23,17 @@ use winit::{
 };
 
 use super::{
+    backdrop::{self, x11_window},
     cursor::ServerCursor,
+    local_pointer::LocalPointer,
     lock_keys::{LocalKeyboard, windows_layout},
     mouse::Mouse,
-    resize::{LayoutDebounce, scaling, window_layout},
+    resize::{LayoutDebounce, window_layout},
+    shown::{Shown, State, size_of_window},
     surface::ChromeSurface,
 };
 use crate::{
-    chrome::{Action, FailurePage, NoticePage, Page, ProgressPage},
+    chrome::{Action, NoticePage, ProgressPage},
     cli::SessionArgs,
     failure::Failure,
     input::{keyboard::Keyboard, text::US_LAYOUT},
@@ -43,7 +46,7 @@ const DEFAULT_SIZE: LogicalSize<f64> = LogicalSize::new(1280.0, 800.0);
 /// How long a notice stays by itself.
 const NOTICE_TIME: Duration = Duration::from_secs(20);
 /// Between two looks at the figures while they are shown.
-const FIGURES_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const FIGURES_INTERVAL: Duration = Duration::from_secs(1);
 /// How long closing the window waits for the session to say goodbye.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -114,33 +117,6 @@ struct App {
     ended: Option<(End, SessionRecord)>,
 }
 
-/// Everything that lives as long as the window.
-struct Shown {
-    window: Arc<Window>,
-    renderer: Renderer,
-    surface: ChromeSurface,
-    state: State,
-    progress: ProgressPage,
-    notice: Option<(NoticePage, Instant)>,
-    meter: Option<Meter>,
-    keyboard: Keyboard,
-    mouse: Mouse,
-    cursor: ServerCursor,
-    locks: LockKeys,
-    layouts: LayoutDebounce,
-    takes_layouts: bool,
-    pointer: PhysicalPosition<f64>,
-    /// The window was closed; by when it goes whatever the session does.
-    closing: Option<Instant>,
-}
-
-/// What the window shows beside the picture.
-enum State {
-    Connecting,
-    Running,
-    Failed(FailurePage),
-}
-
 impl App {
     fn new(launch: Launch, proxy: EventLoopProxy<UserEvent>) -> Self {
         Self {
@@ -174,7 +150,9 @@ impl App {
         let window = event_loop
             .create_window(named(attributes))
             .map_err(no_display)?;
+        backdrop::set(&window);
         let window = Arc::new(window);
+        let local_pointer = x11_window(&window).and_then(|_| LocalPointer::open(None));
         let surface = ChromeSurface::new(&window, event_loop, self.proxy.clone());
         let target = PresentTarget::Window {
             window: window.clone(),
@@ -200,6 +178,7 @@ impl App {
             meter: None,
             keyboard: Keyboard::default(),
             mouse: Mouse::default(),
+            local_pointer,
             cursor: ServerCursor::default(),
             locks: LockKeys::empty(),
             layouts: LayoutDebounce::default(),
@@ -291,6 +270,22 @@ impl App {
         }
     }
 
+    /// Gives keyboard and mouse to the desktop once there is one.
+    ///
+    /// The picture is shown by a thread of its own, and input may be seen before the session's word
+    /// that it runs: what is typed at the sight of the desktop must reach it.
+    fn catch_up(&mut self) {
+        let Some(shown) = &mut self.shown else { return };
+        if matches!(shown.state, State::Connecting) && self.activity.is_connected() {
+            shown.state = State::Running;
+            shown.surface.request_repaint();
+            shown.cursor.apply(&shown.window);
+            if shown.window.has_focus() {
+                self.focus(true);
+            }
+        }
+    }
+
     fn key(&mut self, event: &KeyEvent, is_synthetic: bool) {
         let Some(shown) = &mut self.shown else { return };
         let is_pressed = event.state == ElementState::Pressed;
@@ -353,14 +348,7 @@ impl App {
             }
             Notice::Desktop(desktop) => {
                 shown.desktop_changed(desktop);
-                if matches!(shown.state, State::Connecting) {
-                    shown.state = State::Running;
-                    shown.surface.request_repaint();
-                    shown.cursor.apply(&shown.window);
-                    if shown.window.has_focus() {
-                        self.focus(true);
-                    }
-                }
+                self.catch_up();
             }
             Notice::Pointer(PointerUpdate::Position(point)) => {
                 let place = shown.renderer.view().window_at(point);
@@ -443,91 +431,6 @@ impl App {
     }
 }
 
-impl Shown {
-    /// A session begins.
-    fn begin(&mut self, server: &str, layout: MonitorLayout) {
-        self.state = State::Connecting;
-        self.progress = ProgressPage::new(server);
-        self.notice = None;
-        self.keyboard = Keyboard::default();
-        self.mouse = Mouse::default();
-        self.cursor = ServerCursor::default();
-        self.layouts.begin(layout);
-        self.takes_layouts = false;
-        self.surface.request_repaint();
-    }
-
-    /// The session is over; its last picture stays.
-    fn fail(&mut self, failure: &Failure) {
-        self.state = State::Failed(FailurePage {
-            sentences: failure.sentences(),
-        });
-        self.notice = None;
-        self.meter = None;
-        self.cursor = ServerCursor::default();
-        self.surface.request_repaint();
-    }
-
-    fn page(&self) -> Page {
-        match &self.state {
-            State::Connecting => Page::Connecting(self.progress.clone()),
-            State::Failed(page) => Page::Failed(page.clone()),
-            State::Running => Page::Desktop {
-                notice: self.notice.as_ref().map(|(page, _)| page.clone()),
-                statistics: self.meter.as_ref().map(|meter| meter.page().clone()),
-            },
-        }
-    }
-
-    /// True where the mouse is none of the desktop's business.
-    fn chrome_has_pointer(&self) -> bool {
-        !matches!(self.state, State::Running)
-            || (!self.mouse.is_dragging() && self.surface.is_under(self.pointer))
-    }
-
-    fn desktop_changed(&mut self, desktop: Size) {
-        self.layouts.answered(desktop);
-        self.place_desktop(desktop);
-    }
-
-    /// Stretches the picture over the window while the server is about to make one of its size.
-    fn place_desktop(&self, desktop: Size) {
-        let window = size_of_window(&self.window);
-        self.renderer.set_scaling(if self.layouts.is_waiting() {
-            Scaling::Stretch
-        } else {
-            scaling(desktop, window)
-        });
-    }
-
-    /// The window's size may call for another layout of the desktop.
-    fn want_layout(&mut self, session: &SessionArgs) {
-        // Somebody who asks for a size and the whole screen wants that size on the whole screen.
-        let is_fixed = session.size.is_some() && self.window.fullscreen().is_some();
-        if self.takes_layouts && !is_fixed {
-            let layout = window_layout(size_of_window(&self.window), self.window.scale_factor());
-            self.layouts.resized(layout, Instant::now());
-        }
-    }
-
-    fn toggle_fullscreen(&self) {
-        let is_fullscreen = self.window.fullscreen().is_some();
-        self.window
-            .set_fullscreen((!is_fullscreen).then_some(Fullscreen::Borderless(None)));
-    }
-
-    fn toggle_figures(&mut self, inbox: &Inbox) {
-        self.meter = match self.meter {
-            Some(_) => None,
-            None => {
-                inbox.ask_statistics();
-                Some(Meter::new(Instant::now() + FIGURES_INTERVAL))
-            }
-        };
-        self.surface.request_repaint();
-    }
-}
-
 impl ApplicationHandler<UserEvent> for App {
     fn resumed(&mut self, event_loop: &ActiveEventLoop) {
         if self.shown.is_some() {
@@ -558,6 +461,7 @@ impl ApplicationHandler<UserEvent> for App {
     }
 
     fn window_event(&mut self, event_loop: &ActiveEventLoop, _: WindowId, event: WindowEvent) {
+        self.catch_up();
         let Some(shown) = &mut self.shown else { return };
         // egui would answer a redraw with the wish for a repaint, for ever.
         if matches!(event, WindowEvent::RedrawRequested) {
@@ -607,7 +511,7 @@ impl ApplicationHandler<UserEvent> for App {
                 self.inbox.push_input(&out);
             }
             WindowEvent::MouseWheel { delta, .. } => {
-                shown.mouse.wheel(delta, &mut out);
+                shown.wheel(delta, &mut out);
                 self.inbox.push_input(&out);
             }
             WindowEvent::Resized(size) => {
@@ -639,11 +543,6 @@ impl ApplicationHandler<UserEvent> for App {
             None => ControlFlow::Wait,
         });
     }
-}
-
-fn size_of_window(window: &Window) -> Size {
-    let size = window.inner_size();
-    Size::new(size.width, size.height)
 }
 
 fn is_shift_or_control(key: PhysicalKey) -> bool {
