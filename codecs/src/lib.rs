@@ -10,6 +10,7 @@
 //! | interleaved RLE below 32 bits a pixel                         | [`interleaved`] |
 //! | planar, or RDP 6.0 bitmap compression                         | [`planar`] |
 //! | NSCodec                                                       | [`nscodec`] |
+//! | JPEG                                                          | [`jpeg`] |
 //! | alpha alone                                                   | [`alpha`] |
 //! | mouse pointers                                                | [`mod@pointer`] |
 //! | RemoteFX and its progressive form                             | [`remotefx`], [`progressive`] |
@@ -84,6 +85,7 @@ pub mod bulk;
 pub mod color_depth;
 pub mod geometry;
 pub mod interleaved;
+pub mod jpeg;
 pub mod nscodec;
 pub mod palette;
 pub mod picture;
