@@ -234,6 +234,24 @@ impl<'a> PictureMut<'a> {
         self.data
     }
 
+    /// The rows above `row`, and those from it on, so that each can be written on a thread of its
+    /// own.
+    ///
+    /// # Panics
+    /// If `row` is greater than the height.
+    pub fn split_at_row(self, row: u32) -> (PictureMut<'a>, PictureMut<'a>) {
+        assert!(row <= self.size.height, "row {row} of {}", self.size.height);
+        // The last row may be shorter than the stride.
+        let at = (row as usize * self.stride_bytes).min(self.data.len());
+        let (above, below) = self.data.split_at_mut(at);
+        let part = |data, height| PictureMut {
+            size: Size::new(self.size.width, height),
+            stride_bytes: self.stride_bytes,
+            data,
+        };
+        (part(above, row), part(below, self.size.height - row))
+    }
+
     /// The part of this view inside `rect` (relative to the view); `None` where `rect` does not
     /// lie inside or is empty.
     pub fn sub(&mut self, rect: &Rect) -> Option<PictureMut<'_>> {

@@ -27,7 +27,10 @@ use thiserror::Error;
 
 use crate::{
     geometry::{Rect, Size},
-    remotefx::{TILE_BYTES, TILE_SIZE, TILE_STRIDE_BYTES},
+    remotefx::{
+        TILE_BYTES, TILE_SIZE, TILE_STRIDE_BYTES,
+        fields::{BlockError, Truncated},
+    },
 };
 use blocks::{Block, Region, TileBlock};
 use tile::{Scratch, Tile};
@@ -55,6 +58,24 @@ pub enum ProgressiveError {
         /// Row of the tile.
         row: u16,
     },
+}
+
+impl From<Truncated> for ProgressiveError {
+    fn from(Truncated(what): Truncated) -> Self {
+        Self::Truncated(what)
+    }
+}
+
+impl From<BlockError> for ProgressiveError {
+    fn from(error: BlockError) -> Self {
+        match error {
+            BlockError::Truncated(truncated) => truncated.into(),
+            BlockError::Length(length) => Self::Invalid {
+                field: "block length",
+                value: length.into(),
+            },
+        }
+    }
 }
 
 /// The pixels of a rectangle that changed.

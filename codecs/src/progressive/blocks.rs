@@ -2,7 +2,10 @@
 
 use crate::{
     geometry::{Point, Rect, Size},
-    remotefx::quant::{Borders, Quant},
+    remotefx::{
+        fields::{self, Fields},
+        quant::{Borders, Quant},
+    },
 };
 
 use super::ProgressiveError;
@@ -14,8 +17,6 @@ const TILE_SIMPLE: u16 = 0xccc5;
 const TILE_FIRST: u16 = 0xccc6;
 const TILE_UPGRADE: u16 = 0xccc7;
 
-/// `blockType` and `blockLen`.
-const HEADER_BYTES: usize = 2 + 4;
 /// `RFX_DWT_REDUCE_EXTRAPOLATE`.
 const REDUCE_EXTRAPOLATE: u8 = 0x01;
 /// `RFX_TILE_DIFFERENCE`.
@@ -39,7 +40,7 @@ pub(super) enum Block<'a> {
 
 /// Reads the blocks of a payload; ends at the first one that cannot be read.
 pub(super) fn read(payload: &[u8]) -> impl Iterator<Item = Result<Block<'_>, ProgressiveError>> {
-    frames(payload).map(|frame| {
+    fields::blocks(payload).map(|frame| {
         let (kind, body) = frame?;
         Ok(match kind {
             FRAME_BEGIN => Block::FrameBegin,
@@ -48,59 +49,6 @@ pub(super) fn read(payload: &[u8]) -> impl Iterator<Item = Result<Block<'_>, Pro
             _ => Block::Other,
         })
     })
-}
-
-/// Cuts bytes into blocks: type and what follows the header.
-fn frames(bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), ProgressiveError>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let bytes = std::mem::take(&mut rest);
-        let Some((header, _)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
-            return Some(Err(ProgressiveError::Truncated("a block header")));
-        };
-        let kind = u16::from_le_bytes([header[0], header[1]]);
-        let length = u32::from_le_bytes([header[2], header[3], header[4], header[5]]);
-        if (length as usize) < HEADER_BYTES {
-            return Some(Err(ProgressiveError::Invalid {
-                field: "block length",
-                value: length.into(),
-            }));
-        }
-        let Some((block, after)) = bytes.split_at_checked(length as usize) else {
-            return Some(Err(ProgressiveError::Truncated("a block")));
-        };
-        rest = after;
-        Some(Ok((kind, &block[HEADER_BYTES..])))
-    })
-}
-
-/// Reads fields front to back.
-struct Fields<'a> {
-    bytes: &'a [u8],
-    context: &'static str,
-}
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], ProgressiveError> {
-        let (taken, rest) = self
-            .bytes
-            .split_at_checked(count)
-            .ok_or(ProgressiveError::Truncated(self.context))?;
-        self.bytes = rest;
-        Ok(taken)
-    }
-
-    fn u8(&mut self) -> Result<u8, ProgressiveError> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn u16(&mut self) -> Result<u16, ProgressiveError> {
-        let bytes = self.take(2)?;
-        Ok(u16::from_le_bytes([bytes[0], bytes[1]]))
-    }
 }
 
 /// The three tables that a progressive pass adds.
@@ -128,10 +76,7 @@ pub(super) struct Region<'a> {
 
 impl<'a> Region<'a> {
     fn read(body: &'a [u8]) -> Result<Self, ProgressiveError> {
-        let mut fields = Fields {
-            bytes: body,
-            context: "a region",
-        };
+        let mut fields = Fields::new(body, "a region");
         let tile_size = fields.u8()?;
         if tile_size != 64 {
             return Err(ProgressiveError::Invalid {
@@ -170,7 +115,7 @@ impl<'a> Region<'a> {
 
     /// The blocks of its tiles.
     pub fn tiles(&self) -> impl Iterator<Item = Result<TileBlock<'a>, ProgressiveError>> {
-        frames(self.tiles).map(|frame| {
+        fields::blocks(self.tiles).map(|frame| {
             let (kind, body) = frame?;
             TileBlock::read(kind, body)
         })
@@ -247,10 +192,7 @@ pub(super) struct UpgradeTile<'a> {
 
 impl<'a> TileBlock<'a> {
     fn read(kind: u16, body: &'a [u8]) -> Result<Self, ProgressiveError> {
-        let mut fields = Fields {
-            bytes: body,
-            context: "a tile",
-        };
+        let mut fields = Fields::new(body, "a tile");
         let quants = [fields.u8()?, fields.u8()?, fields.u8()?];
         let position = (fields.u16()?, fields.u16()?);
         match kind {

@@ -1,13 +1,12 @@
 //! A tile's coefficients across passes (`[MS-RDPEGFX] 3.3.8.2.1`).
 
 use crate::remotefx::{
-    Component, TILE_AREA, TILE_BYTES,
+    Component, Entropy, TILE_AREA, TILE_BYTES,
     bits::BitReader,
     color::ycbcr_to_bgra,
     dwt::{self, DwtScratch},
     quant::{Band, Borders, Quant, dequantize},
-    rlgr::{self, RlgrMode},
-    sum_deltas,
+    rlgr, sum_deltas,
 };
 
 use super::{
@@ -77,7 +76,7 @@ impl Tile {
         let mut signs = (!is_complete).then(|| Box::new([[0i8; TILE_AREA]; 3]));
         for i in 0..3 {
             let received = &mut scratch.components[i];
-            rlgr::decode(RlgrMode::Rlgr1, block.data[i], received);
+            rlgr::decode(Entropy::Rlgr1, block.data[i], received);
             if let Some(signs) = &mut signs {
                 for (sign, &value) in signs[i].iter_mut().zip(&received[..ll3.start]) {
                     *sign = value.signum() as i8;

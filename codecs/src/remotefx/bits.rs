@@ -1,4 +1,4 @@
-//! A bit stream, most significant bit first, that goes on as zeros behind its end.
+//! Bit streams, most significant bit first; one that is read goes on as zeros behind its end.
 
 /// Reads bits from the front of bytes.
 #[derive(Clone, Debug)]
@@ -100,6 +100,59 @@ impl<'a> BitReader<'a> {
     }
 }
 
+/// Appends bits to bytes.
+#[derive(Debug)]
+pub struct BitWriter<'a> {
+    out: &'a mut Vec<u8>,
+    /// Bits that are not in `out` yet, at the low end; zeros above.
+    held: u64,
+    /// Always less than 32.
+    held_bits: u32,
+}
+
+impl<'a> BitWriter<'a> {
+    /// Writes behind what is in `out` already.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            out,
+            held: 0,
+            held_bits: 0,
+        }
+    }
+
+    /// Writes the lowest `count` bits of `value`, 32 at most; those above must be zero.
+    #[inline]
+    pub fn write(&mut self, value: u32, count: u32) {
+        debug_assert!(count <= 32 && u64::from(value) < 1 << count);
+        self.held = self.held << count | u64::from(value);
+        self.held_bits += count;
+        if self.held_bits >= 32 {
+            self.held_bits -= 32;
+            let word = (self.held >> self.held_bits) as u32;
+            self.out.extend_from_slice(&word.to_be_bytes());
+            self.held &= (1 << self.held_bits) - 1;
+        }
+    }
+
+    /// Writes `count` times the same bit.
+    #[inline]
+    pub fn write_run(&mut self, bit: bool, mut count: u32) {
+        while count > 0 {
+            let now = count.min(32);
+            let ones = (u64::from(bit) << now).wrapping_sub(u64::from(bit));
+            self.write(ones as u32, now);
+            count -= now;
+        }
+    }
+
+    /// Fills the last byte up with zeros.
+    pub fn finish(self) {
+        let word = (self.held << (32 - self.held_bits)) as u32;
+        let bytes = self.held_bits.div_ceil(8) as usize;
+        self.out.extend_from_slice(&word.to_be_bytes()[..bytes]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +193,25 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(reader.is_at_end(), at >= all.len());
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(
+            values in proptest::collection::vec((any::<u32>(), 1u32..=32), 0..80),
+        ) {
+            let mut bytes = vec![7];
+            let mut writer = BitWriter::new(&mut bytes);
+            for &(value, count) in &values {
+                writer.write((u64::from(value) & ((1 << count) - 1)) as u32, count);
+                writer.write_run(true, value % 90);
+                writer.write_run(false, 1);
+            }
+            writer.finish();
+            let mut reader = BitReader::new(&bytes[1..]);
+            for (value, count) in values {
+                prop_assert_eq!(u64::from(reader.read(count)), u64::from(value) & ((1 << count) - 1));
+                prop_assert_eq!(reader.read_run(true), value % 90);
             }
         }
     }

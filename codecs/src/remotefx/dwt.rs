@@ -11,7 +11,11 @@
 //! What lies outside is mirrored. With reduce-extrapolate borders there is one more low than high
 //! coefficient, and the last level drops the 65th sample that comes out of it.
 
+mod forward;
+
 use super::{Component, TILE_AREA, TILE_SIZE, quant::Borders};
+
+pub use forward::{ForwardScratch, forward};
 
 /// Memory that the transform works in.
 #[derive(Clone, Debug)]
@@ -66,6 +70,18 @@ fn inverse_level(
         lift_row(&lh[row * low..][..low], &hh[row * high..][..high], out);
     }
     lift_columns(low_rows, high_rows, size, &mut coefficients[..size * size]);
+}
+
+/// Half of the sum, rounded down; exact where the sum has more than 16 bits.
+#[inline(always)]
+fn floor_average(a: i16, b: i16) -> i16 {
+    (a & b) + ((a ^ b) >> 1)
+}
+
+/// Half of the sum, rounded up.
+#[inline(always)]
+fn ceil_average(a: i16, b: i16) -> i16 {
+    (a | b) - ((a ^ b) >> 1)
 }
 
 fn even(low: i16, before: i16, after: i16) -> i16 {

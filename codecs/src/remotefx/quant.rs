@@ -77,15 +77,56 @@ impl Borders {
 }
 
 /// A quantisation factor for each band; a value of q means a scale of 2^(q-6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quant {
     /// By [`Band`], in the order of their coefficients.
     factors: [u8; 10],
 }
 
+impl Default for Quant {
+    /// What servers use where the picture is to look untouched: coarser only where no eye sees it.
+    fn default() -> Self {
+        Self::new(6, [6, 6, 6], [7, 7, 8], [8, 8, 9])
+    }
+}
+
 impl Quant {
     /// Factors of zero: what a full-quality progressive pass adds.
     pub const ZERO: Quant = Quant { factors: [0; 10] };
+
+    /// The same factor for every band: 6 keeps the most, 15 the least.
+    pub const fn uniform(factor: u8) -> Self {
+        Self {
+            factors: [factor; 10],
+        }
+    }
+
+    /// Factors of LL3, and of HL, LH and HH of each level, 15 at most.
+    pub const fn new(ll3: u8, level_3: [u8; 3], level_2: [u8; 3], level_1: [u8; 3]) -> Self {
+        let ([hl1, lh1, hh1], [hl2, lh2, hh2], [hl3, lh3, hh3]) = (level_1, level_2, level_3);
+        Self {
+            factors: [hl1, lh1, hh1, hl2, lh2, hh2, hl3, lh3, hh3, ll3],
+        }
+    }
+
+    /// The same with no factor below `least`, and none above the 15 that the wire has room for.
+    pub(crate) fn at_least(self, least: u8) -> Self {
+        Self {
+            factors: self.factors.map(|factor| factor.clamp(least, 15)),
+        }
+    }
+
+    /// Writes a `TS_RFX_CODEC_QUANT`: the way back from [`Self::from_remotefx`].
+    pub fn to_remotefx(&self) -> [u8; 5] {
+        let [hl1, lh1, hh1, hl2, lh2, hh2, hl3, lh3, hh3, ll3] = self.factors;
+        from_nibbles([ll3, lh3, hl3, hh3, lh2, hl2, hh2, lh1, hl1, hh1])
+    }
+
+    /// Writes an `RFX_COMPONENT_CODEC_QUANT`: the way back from [`Self::from_progressive`].
+    pub fn to_progressive(&self) -> [u8; 5] {
+        let [hl1, lh1, hh1, hl2, lh2, hh2, hl3, lh3, hh3, ll3] = self.factors;
+        from_nibbles([ll3, hl3, lh3, hh3, hl2, lh2, hh2, hl1, lh1, hh1])
+    }
 
     /// Reads a `TS_RFX_CODEC_QUANT` (`[MS-RDPRFX] 2.2.2.1.5`): LL3, LH3, HL3, HH3, …
     pub fn from_remotefx(bytes: [u8; 5]) -> Self {
@@ -120,6 +161,21 @@ impl Quant {
 
 fn nibbles(bytes: [u8; 5]) -> [u8; 10] {
     std::array::from_fn(|i| bytes[i / 2] >> (4 * (i % 2)) & 0x0f)
+}
+
+fn from_nibbles(nibbles: [u8; 10]) -> [u8; 5] {
+    std::array::from_fn(|i| nibbles[2 * i] & 0x0f | nibbles[2 * i + 1] << 4)
+}
+
+/// Divides the coefficients of every band by its scale, to the nearest.
+pub fn quantize(coefficients: &mut super::Component, borders: Borders, quant: &Quant) {
+    for (band, range) in borders.bands() {
+        let shift = quant.shift(&Quant::ZERO, band);
+        let half = 1i16 << shift >> 1;
+        for value in &mut coefficients[range] {
+            *value = value.saturating_add(half) >> shift;
+        }
+    }
 }
 
 /// Multiplies the coefficients of every band by its scale.
@@ -173,6 +229,10 @@ mod tests {
         assert_eq!(
             (rfx.factor(Band::Hh1), progressive.factor(Band::Hh1)),
             (10, 10)
+        );
+        assert_eq!(
+            (rfx.to_remotefx(), progressive.to_progressive()),
+            (bytes, bytes)
         );
     }
 }

@@ -1,15 +1,10 @@
-//! RLGR, the adaptive run-length Golomb-Rice code (`[MS-RDPRFX] 3.1.8.1.7`), decoding.
+//! RLGR, the adaptive run-length Golomb-Rice code (`[MS-RDPRFX] 3.1.8.1.7`).
 
-use super::bits::BitReader;
+mod encoder;
 
-/// Which of the two variants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RlgrMode {
-    /// A value a code.
-    Rlgr1,
-    /// Two values a code outside of runs.
-    Rlgr3,
-}
+use super::{Entropy, bits::BitReader};
+
+pub use encoder::encode;
 
 /// Parameters are kept scaled by eight, so that they adapt in eighths.
 const SCALE_BITS: u32 = 3;
@@ -20,7 +15,7 @@ const UP_ZERO: u32 = 3;
 const DOWN_NONZERO: u32 = 3;
 
 /// Decodes `bits` into all of `out`; what a short stream does not cover is zero.
-pub fn decode(mode: RlgrMode, bits: &[u8], out: &mut [i16]) {
+pub fn decode(mode: Entropy, bits: &[u8], out: &mut [i16]) {
     let mut bits = BitReader::new(bits);
     let mut rice = Rice {
         scaled: 1 << SCALE_BITS,
@@ -42,12 +37,12 @@ pub fn decode(mode: RlgrMode, bits: &[u8], out: &mut [i16]) {
         }
         let code = rice.read(&mut bits);
         match mode {
-            RlgrMode::Rlgr1 => {
+            Entropy::Rlgr1 => {
                 run_scaled = adapt(run_scaled, code == 0, 1);
                 out[at] = magnitude_sign(code);
                 at += 1;
             }
-            RlgrMode::Rlgr3 => {
+            Entropy::Rlgr3 => {
                 let width = u32::BITS - code.leading_zeros();
                 let first = bits.read(width).min(code);
                 let second = code - first;
@@ -140,7 +135,7 @@ mod tests {
     #[test]
     fn an_empty_stream_is_all_zeros() {
         let mut out = [7; 9];
-        decode(RlgrMode::Rlgr1, &[], &mut out);
+        decode(Entropy::Rlgr1, &[], &mut out);
         assert_eq!(out, [0; 9]);
     }
 
@@ -148,7 +143,7 @@ mod tests {
     fn a_run_is_followed_by_its_value() {
         // k = 1: "1" ends the run, "1" is its length, "0" is positive, "0" + one bit "1": two.
         let mut out = [9; 4];
-        decode(RlgrMode::Rlgr1, &[0b1100_1000], &mut out);
+        decode(Entropy::Rlgr1, &[0b1100_1000], &mut out);
         assert_eq!(out[..2], [0, 2]);
     }
 
@@ -158,8 +153,8 @@ mod tests {
             bits in proptest::collection::vec(any::<u8>(), 0..4096),
         ) {
             let mut out = vec![0; super::super::TILE_AREA];
-            decode(RlgrMode::Rlgr1, &bits, &mut out);
-            decode(RlgrMode::Rlgr3, &bits, &mut out);
+            decode(Entropy::Rlgr1, &bits, &mut out);
+            decode(Entropy::Rlgr3, &bits, &mut out);
         }
     }
 }
