@@ -35,6 +35,20 @@ impl Frame {
             Self::FastPath(pdu) => pdu.len(),
         }
     }
+
+    /// Appends the frame as it is on the wire.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Tpkt(payload) => {
+                // A frame that was read is never longer than its length field can tell.
+                let bytes = self.wire_bytes() as u16;
+                out.extend([3, 0]);
+                out.extend(bytes.to_be_bytes());
+                out.extend_from_slice(payload);
+            }
+            Self::FastPath(pdu) => out.extend_from_slice(pdu),
+        }
+    }
 }
 
 /// What the first bytes of a frame tell.

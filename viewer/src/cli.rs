@@ -9,6 +9,7 @@ use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
 use crate::{
     failure,
+    recording::Speed,
     target::{Target, split_domain},
 };
 
@@ -31,6 +32,8 @@ pub enum Command {
     Connect(ConnectArgs),
     /// Start a small desktop on this machine, and show and use it.
     Demo(DemoArgs),
+    /// Show a session that `--record` has written, without a server.
+    Replay(ReplayArgs),
     /// Connect to HOST, print each step with its milliseconds and what the server offers, and leave.
     Check(CheckArgs),
 }
@@ -60,6 +63,20 @@ pub struct DemoArgs {
     /// How the session is shown.
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+/// `oriel replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The recording.
+    #[arg(value_name = "FILE")]
+    pub recording: PathBuf,
+    /// So many times as fast as it was, or as fast as it can be shown.
+    #[arg(long, value_name = "N|max", default_value = "1")]
+    pub speed: Speed,
+    /// How the session is shown; it has the size and the graphics that it was recorded with.
+    #[command(flatten)]
+    pub view: ViewArgs,
 }
 
 /// `oriel check`.
@@ -132,6 +149,21 @@ pub struct SessionArgs {
     /// Best graphics to ask for; off means plain bitmaps.
     #[arg(long, value_enum, default_value_t)]
     pub gfx: GraphicsChoice,
+    /// How it is shown.
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Type a text once the desktop is up.
+    #[arg(long = "type", value_name = "TEXT", allow_hyphen_values = true)]
+    pub type_text: Option<String>,
+    /// Record what the server sends, to be shown again by `oriel replay`. The recording holds what
+    /// can be seen, and neither credentials nor key strokes nor the clipboard.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+}
+
+/// How a session or a recording is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ViewArgs {
     /// Where the picture is put together.
     #[arg(long, value_enum, default_value_t)]
     pub compositor: Compositor,
@@ -150,9 +182,6 @@ pub struct SessionArgs {
     /// Write figures of the session to a file.
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
-    /// Type a text once the desktop is up.
-    #[arg(long = "type", value_name = "TEXT", allow_hyphen_values = true)]
-    pub type_text: Option<String>,
 }
 
 fn parse_certificate_policy(text: &str) -> Result<CertificatePolicy, String> {
@@ -308,11 +337,14 @@ mod tests {
         assert_eq!(args.account.connect_timeout, Duration::from_secs(3));
         assert_eq!(args.session.size, Some(DesktopSize(Size::new(1600, 900))));
         assert_eq!(args.session.gfx, GraphicsChoice::Avc420);
-        assert_eq!(args.session.compositor, Compositor::Cpu);
-        assert!(args.session.fullscreen && args.session.headless);
-        assert_eq!(args.session.screenshot, Some("a.png".into()));
-        assert_eq!(args.session.exit_after, Some(Duration::from_millis(2500)));
-        assert_eq!(args.session.stats, Some("a.json".into()));
+        assert_eq!(args.session.view.compositor, Compositor::Cpu);
+        assert!(args.session.view.fullscreen && args.session.view.headless);
+        assert_eq!(args.session.view.screenshot, Some("a.png".into()));
+        assert_eq!(
+            args.session.view.exit_after,
+            Some(Duration::from_millis(2500))
+        );
+        assert_eq!(args.session.view.stats, Some("a.json".into()));
         assert_eq!(args.session.type_text.as_deref(), Some("-x hello"));
     }
 
@@ -324,7 +356,7 @@ mod tests {
         assert_eq!(args.account.connect_timeout, Duration::from_secs(10));
         assert_eq!(args.session.gfx, GraphicsChoice::Auto);
         assert_eq!(args.session.size, None);
-        assert!(!args.session.headless);
+        assert!(!args.session.view.headless);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod demo;
+mod replay;
 
 use std::{path::Path, process::ExitCode};
 
@@ -16,7 +17,7 @@ use crate::{
     headless,
     input::text::US_LAYOUT,
     password,
-    session::{Errands, Plan},
+    session::{Errands, Plan, Source},
     target::Target,
     window::{self, Launch, Outcome},
 };
@@ -55,6 +56,7 @@ fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> 
     match cli.command {
         Command::Connect(args) => connect(args, runtime),
         Command::Demo(args) => demo::run(args, runtime),
+        Command::Replay(args) => replay::run(args, runtime),
         Command::Check(args) => runtime.block_on(check::run(args)),
     }
 }
@@ -81,10 +83,14 @@ struct Server {
 
 impl Server {
     fn plan(&self, session: &SessionArgs, layout: MonitorLayout, keyboard_layout: u32) -> Plan {
+        let client = client::client_config(self, session, layout, keyboard_layout);
         Plan {
             server: self.target.to_string(),
-            connect: client::connect_options(&self.target, &self.account),
-            client: client::client_config(self, session, layout, keyboard_layout),
+            source: Source::Server {
+                connect: client::connect_options(&self.target, &self.account),
+                client: Box::new(client),
+                record: session.record.clone(),
+            },
             errands: Errands::default(),
         }
     }
@@ -103,28 +109,46 @@ fn credentials(account: &AccountArgs, target: &Target) -> Result<Credentials, Fa
     })
 }
 
-/// Shows a session in a window, or runs it without one.
+/// Shows a server's session in a window, or runs it without one.
 fn show(
     server: &Server,
     session: &SessionArgs,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Outcome, Failure> {
-    if session.headless {
+    let (again, options) = (server.clone(), session.clone());
+    let plans = move |layout, keyboard_layout| again.plan(&options, layout, keyboard_layout);
+    let leaves_when_settled = session.view.screenshot.is_some() || session.type_text.is_some();
+    show_plans(
+        server.target.to_string(),
+        Box::new(plans),
+        session,
+        leaves_when_settled,
+        runtime,
+    )
+}
+
+/// Shows what `plans` make for a layout and a keyboard. Without a window, a session that
+/// `leaves_when_settled` ends by itself.
+fn show_plans(
+    name: String,
+    plans: Box<dyn Fn(MonitorLayout, u32) -> Plan>,
+    session: &SessionArgs,
+    leaves_when_settled: bool,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Outcome, Failure> {
+    if session.view.headless {
         let size = session.size.map_or(HEADLESS_SIZE, |size| size.0);
-        let mut plan = server.plan(session, MonitorLayout::single(size), US_LAYOUT);
+        let mut plan = plans(MonitorLayout::single(size), US_LAYOUT);
         plan.errands = Errands {
             text: session.type_text.clone(),
-            exit_after: session.exit_after,
-            exit_when_settled: session.screenshot.is_some() || session.type_text.is_some(),
+            exit_after: session.view.exit_after,
+            exit_when_settled: leaves_when_settled,
         };
         return runtime.block_on(headless::run(plan, session));
     }
-    let (again, options) = (server.clone(), session.clone());
     window::run(Launch {
-        server: server.target.to_string(),
-        plan: Box::new(move |layout, keyboard_layout| {
-            again.plan(&options, layout, keyboard_layout)
-        }),
+        server: name,
+        plan: plans,
         session: session.clone(),
         runtime: runtime.handle().clone(),
     })
@@ -132,10 +156,10 @@ fn show(
 
 /// Writes the files that were asked for, whatever the end.
 fn finish(outcome: &Outcome, session: &SessionArgs) -> Result<(), Failure> {
-    if let (Some(path), Some(renderer)) = (&session.screenshot, &outcome.renderer) {
+    if let (Some(path), Some(renderer)) = (&session.view.screenshot, &outcome.renderer) {
         save_screenshot(renderer, path)?;
     }
-    if let Some(path) = &session.stats {
+    if let Some(path) = &session.view.stats {
         let render = outcome.renderer.as_ref().map(Renderer::statistics);
         let render = render.unwrap_or_default();
         outcome.record.write(path, &outcome.end, &render)?;

@@ -162,6 +162,13 @@ pub enum Failure {
         /// What the window system said.
         reason: String,
     },
+    /// A recording cannot be played.
+    Recording {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file that was asked for could not be written.
     File {
         /// Its path.
@@ -218,6 +225,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (50, "no display to open a window on"),
     (51, "the picture cannot be shown"),
     (52, "a file could not be written"),
+    (53, "a recording cannot be played"),
 ];
 
 /// [`EXIT_CODES`] as the end of `--help`.
@@ -262,6 +270,7 @@ impl Failure {
             Self::NoDisplay { .. } => 50,
             Self::Display { .. } => 51,
             Self::File { .. } => 52,
+            Self::Recording { .. } => 53,
         }
     }
 
@@ -466,6 +475,11 @@ impl Failure {
                 format!("The system says: {}.", trimmed(reason)),
                 "Check the path, its permissions and the space left.",
             ),
+            Self::Recording { path, reason } => told(
+                format!("{path} cannot be played."),
+                format!("Oriel says: {}.", trimmed(reason)),
+                "Check that it is a file that --record wrote, with this version or an older one.",
+            ),
             Self::Internal { reason } => told(
                 "Something went wrong inside Oriel.".to_owned(),
                 format!("{}.", trimmed(reason)),
@@ -571,6 +585,10 @@ mod tests {
             Failure::Display { reason: text() },
             Failure::File {
                 path: "a.png".into(),
+                reason: text(),
+            },
+            Failure::Recording {
+                path: "a.oriel".into(),
                 reason: text(),
             },
         ]

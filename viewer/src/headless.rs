@@ -17,7 +17,7 @@ use crate::{
 pub async fn run(plan: Plan, session: &SessionArgs) -> Result<Outcome, Failure> {
     let (inbox, activity) = (Inbox::default(), Activity::default());
     let config = RendererConfig {
-        compositor: session.compositor.into(),
+        compositor: session.view.compositor.into(),
         ..Default::default()
     };
     let events = render_events(inbox.clone(), activity.clone());

@@ -30,6 +30,7 @@ pub mod failure;
 pub mod headless;
 pub mod input;
 pub mod password;
+pub mod recording;
 pub mod session;
 pub mod statistics;
 pub mod target;

@@ -18,7 +18,7 @@ mod record;
 mod round_trip;
 
 pub use activity::Activity;
-pub use attend::{Plan, attend};
+pub use attend::{Plan, Source, attend};
 pub use errands::Errands;
 pub use inbox::{Inbox, Requests};
 pub use link::{Canvas, End, Farewell, Link, Notice, Wires};

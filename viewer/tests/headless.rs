@@ -343,3 +343,44 @@ fn a_file_that_cannot_be_written_is_told() {
         .run();
     assert_eq!(ran.code, 52, "{}", ran.stderr);
 }
+
+#[test]
+fn a_recorded_session_is_shown_again_without_its_server_and_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("session.oriel");
+    let recording = recording.to_str().unwrap();
+    let (server, password) = start(still_desktop());
+    let seen = Viewer::connect(&server, &password)
+        .args(&["--record", recording, "--type", "ls\n"])
+        .args(&["--exit-after", "3"])
+        .observed()
+        .run()
+        .succeeded();
+    server.stop();
+
+    let bytes = std::fs::read(recording).unwrap();
+    let utf16: Vec<u8> = password.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for secret in [password.as_bytes(), &utf16, b"mstshash"] {
+        let is_there = bytes.windows(secret.len()).any(|window| window == secret);
+        assert!(!is_there, "a secret is in the recording");
+    }
+
+    for speed in ["max", "4"] {
+        let again = Viewer::new(&["replay", recording, "--headless", "--speed", speed])
+            .observed()
+            .run()
+            .succeeded();
+        assert_eq!(again.screenshot(), seen.screenshot(), "at speed {speed}");
+        let figures = again.figures();
+        assert_eq!(figures["desktop"], serde_json::json!([800, 600]));
+        let frames = |figures: &serde_json::Value| figures["frames"]["received"].as_u64();
+        assert_eq!(frames(&figures), frames(&seen.figures()));
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_told_so() {
+    let ran = Viewer::new(&["replay", "--headless", "/dev/null"]).run();
+    assert_eq!(ran.code, 53, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no recording"), "{}", ran.stderr);
+}

@@ -184,6 +184,8 @@ pub struct ClientConfig {
     pub random_seed: [u8; 32],
     /// How long the server may take for each step of the connection.
     pub step_timeout: Duration,
+    /// Keep what the server sends for [`poll_recorded`](super::ClientConnection::poll_recorded).
+    pub keeps_recording: bool,
 }
 
 impl ClientConfig {
@@ -208,6 +210,7 @@ impl ClientConfig {
             static_channels: Vec::new(),
             random_seed: [0; 32],
             step_timeout: Duration::from_secs(30),
+            keeps_recording: false,
         }
     }
 

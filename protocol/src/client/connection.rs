@@ -17,6 +17,7 @@ use super::{
     drawing::{Drawing, FrameOrigin},
     dynamic::Dynamic,
     outbox::Outbox,
+    recorder::Recorder,
     session::Share,
     settings,
     static_channels::StaticChannels,
@@ -92,6 +93,7 @@ pub struct ClientConnection {
     last_step: ConnectionStep,
     failure: Option<ProtocolError>,
     reader: FrameReader,
+    pub(super) recorder: Recorder,
     pub(super) outbox: Outbox,
     pub(super) events: VecDeque<ClientEvent>,
     pub(super) offer: ServerOffer,
@@ -130,6 +132,7 @@ impl ClientConnection {
             last_step: ConnectionStep::Negotiation,
             failure: None,
             reader: FrameReader::new(),
+            recorder: Recorder::new(config.keeps_recording),
             outbox,
             events: VecDeque::from([ClientEvent::Step(ConnectionStep::Negotiation)]),
             offer: ServerOffer::default(),
@@ -229,6 +232,17 @@ impl ClientConnection {
     /// Appends all that is to be sent to `out`; false where there is nothing.
     pub fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool {
         self.outbox.take(out)
+    }
+
+    /// The next frame of a recording: everything that the server sent, but for frames that hold a
+    /// secret. Fed to a machine of the same configuration, one at a time, they make it tell the
+    /// same events. `None` where there are no more, and always where the configuration does not
+    /// ask for a recording.
+    ///
+    /// Left out are what the server tells about the user's sign-in (with it the cookie for
+    /// reconnecting), redirections, and static channels apart from `drdynvc`.
+    pub fn poll_recorded(&mut self) -> Option<Frame> {
+        self.recorder.poll()
     }
 
     /// What happened next.
@@ -431,10 +445,13 @@ impl ClientConnection {
             if self.phase == Phase::Active {
                 self.meter.count(frame.wire_bytes());
             }
-            match frame {
-                Frame::Tpkt(payload) => self.handle_tpkt(now, &payload)?,
-                Frame::FastPath(pdu) => self.handle_fast_path(now, &pdu)?,
-            }
+            let result = match &frame {
+                Frame::Tpkt(payload) => self.handle_tpkt(now, payload),
+                Frame::FastPath(pdu) => self.handle_fast_path(now, pdu),
+            };
+            // One that cannot be understood is what a recording is wanted for.
+            self.recorder.keep(frame);
+            result?;
             self.note_heartbeat(now);
         }
         Ok(())

@@ -7,6 +7,7 @@ mod dynamic;
 mod error;
 mod event;
 mod outbox;
+mod recorder;
 mod sequence;
 mod session;
 mod settings;

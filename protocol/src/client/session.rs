@@ -219,6 +219,7 @@ impl ClientConnection {
                 self.handle_data_pdu(now, data.kind, &packet.slice_ref(data.payload))
             }
             ShareControlKind::ServerRedirection => {
+                self.recorder.leave_out();
                 let redirection = ServerRedirection::decode_enhanced(pdu.body)
                     .map_err(|error| self.decode_error(error))?;
                 self.events
@@ -254,7 +255,10 @@ impl ClientConnection {
                     self.error_info = Some(pdu.error_info);
                 }
             }
-            DataPdu::SaveSessionInfo(info) => self.handle_session_info(info),
+            DataPdu::SaveSessionInfo(info) => {
+                self.recorder.leave_out();
+                self.handle_session_info(info);
+            }
             DataPdu::SetKeyboardIndicators(pdu) => self
                 .events
                 .push_back(ClientEvent::KeyboardIndicators(pdu.locks)),
@@ -387,6 +391,10 @@ impl ClientConnection {
         channel: ChannelId,
         data: &[u8],
     ) -> Result<(), ProtocolError> {
+        // The clipboard and whatever else a caller joined is nobody's business but theirs.
+        if self.static_channels.name(channel) != Some(DYNAMIC_CHANNELS_NAME) {
+            self.recorder.leave_out();
+        }
         let message = self
             .static_channels
             .handle_chunk(channel, data, &mut self.outbox);

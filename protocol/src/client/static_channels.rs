@@ -58,6 +58,11 @@ impl StaticChannels {
         self.channels.iter().map(|channel| channel.name.as_str())
     }
 
+    pub(super) fn name(&self, id: ChannelId) -> Option<&str> {
+        let channel = self.channels.iter().find(|channel| channel.id == id)?;
+        Some(&channel.name)
+    }
+
     pub(super) fn has(&self, id: ChannelId) -> bool {
         self.channels.iter().any(|channel| channel.id == id)
     }

@@ -51,6 +51,7 @@ pub(super) fn client_config(
         graphics: graphics_support(session.gfx),
         time_zone: local_time_zone().unwrap_or_default(),
         random_seed: rand::random(),
+        keeps_recording: session.record.is_some(),
         ..ClientConfig::new(server.target.host.clone(), server.credentials.clone(), size)
     }
 }

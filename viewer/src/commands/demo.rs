@@ -47,7 +47,7 @@ pub(super) fn run(args: DemoArgs, runtime: &tokio::runtime::Runtime) -> Result<(
         account,
     };
     let mut session = args.session;
-    if !session.headless && !has_display() {
+    if !session.view.headless && !has_display() {
         eprintln!("oriel: there is no display, so the demo runs without a window");
         run_headless(&mut session);
     }
@@ -60,7 +60,7 @@ pub(super) fn run(args: DemoArgs, runtime: &tokio::runtime::Runtime) -> Result<(
         outcome => outcome?,
     };
     finish(&outcome, &session)?;
-    if session.headless {
+    if session.view.headless {
         println!("{}", figures(&outcome, &session));
     }
     demo.stop();
@@ -78,8 +78,9 @@ fn given_password(args: &DemoArgs) -> Result<Option<Secret>, Failure> {
 }
 
 fn run_headless(session: &mut SessionArgs) {
-    session.headless = true;
+    session.view.headless = true;
     session
+        .view
         .screenshot
         .get_or_insert_with(|| PathBuf::from(PICTURE));
 }
@@ -88,7 +89,7 @@ fn run_headless(session: &mut SessionArgs) {
 fn figures(outcome: &Outcome, session: &SessionArgs) -> String {
     let render = outcome.renderer.as_ref().map(|r| r.statistics());
     let line = outcome.record.line(&render.unwrap_or_default());
-    match &session.screenshot {
+    match &session.view.screenshot {
         Some(path) => format!("{}: {line}", path.display()),
         None => line,
     }

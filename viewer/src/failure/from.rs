@@ -1,6 +1,6 @@
 //! What other crates report, as the failures that a person can act upon.
 
-use std::io;
+use std::{io, path::Path};
 
 use oriel_protocol::{
     client::{ConnectionStep, DisconnectReason, ProtocolError},
@@ -9,7 +9,10 @@ use oriel_protocol::{
 use oriel_transport::{ConnectError, SignInFailure};
 
 use super::Failure;
-use crate::session::{End, Farewell};
+use crate::{
+    recording::RecordingError,
+    session::{End, Farewell},
+};
 
 impl Failure {
     /// Why connecting to `address` (host and port) as `user` failed.
@@ -125,6 +128,14 @@ impl Failure {
             advice: "Check user name, password and domain; if they are right, look into the \
                      server's log."
                 .to_owned(),
+        }
+    }
+
+    /// Why a recording cannot be played.
+    pub fn from_recording(path: &Path, error: &RecordingError) -> Self {
+        Self::Recording {
+            path: path.display().to_string(),
+            reason: error.to_string(),
         }
     }
 

@@ -1,28 +1,53 @@
 //! One session from its beginning to its end: connect, run, do the errands, leave.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use oriel_protocol::client::{ClientConfig, ConnectionStep, SelectedSecurity};
 use oriel_transport::{
     ConnectOptions, ConnectProgress, ConnectReport, Established, Trust, connect, tls::TlsReport,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Activity, Canvas, End, Errands, Farewell, Inbox, Link, Notice, SessionRecord, Wires,
     round_trip::RoundTripMeter,
 };
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    input::text::US_LAYOUT,
+    recording::{Played, Player, RecordingWriter},
+};
 
-/// Where to connect to, as whom, and what to do there.
+/// How long the last frames of a recording may take to be drawn.
+const DRAWING: Duration = Duration::from_secs(10);
+
+/// What session to make, and what to do in it.
 pub struct Plan {
     /// The server as the user named it.
     pub server: String,
-    /// How to reach it and whom to believe.
-    pub connect: ConnectOptions,
-    /// What it is told.
-    pub client: ClientConfig,
+    /// Where the session comes from.
+    pub source: Source,
     /// What is done without being asked again.
     pub errands: Errands,
+}
+
+/// Where a session comes from.
+pub enum Source {
+    /// A server.
+    Server {
+        /// How to reach it and whom to believe.
+        connect: ConnectOptions,
+        /// What it is told.
+        client: Box<ClientConfig>,
+        /// Where to record what it sends.
+        record: Option<PathBuf>,
+    },
+    /// A recording.
+    Recording(Player),
 }
 
 /// Runs a session; returns how it ended and what is known of it.
@@ -35,15 +60,37 @@ pub async fn attend(
 ) -> (End, SessionRecord) {
     let Plan {
         server,
-        connect: options,
-        client,
+        source,
         errands,
     } = plan;
-    let (user, keyboard_layout) = (client.credentials.user.clone(), client.keyboard_layout);
     let mut record = SessionRecord {
         server,
         ..Default::default()
     };
+    let (options, client, recording) = match source {
+        Source::Server {
+            connect,
+            client,
+            record,
+        } => (connect, *client, record),
+        Source::Recording(player) => {
+            let wires = Wires {
+                canvas,
+                inbox,
+                tell,
+                round_trip: &|| None,
+            };
+            return replay(&player, wires, &errands, activity, record).await;
+        }
+    };
+    let writer = recording.as_ref().map(|path| {
+        RecordingWriter::create(path, &client).map_err(|error| unwritable(path, &error))
+    });
+    let writer = match writer.transpose() {
+        Ok(writer) => writer,
+        Err(failure) => return (Err(failure), record),
+    };
+    let (user, keyboard_layout) = (client.credentials.user.clone(), client.keyboard_layout);
     let mut timer = StepTimer::new(&mut record, tell);
     let established = tokio::select! {
         established = connect(&options, client, |progress| timer.progress(progress)) => established,
@@ -71,20 +118,74 @@ pub async fn attend(
         round_trip: &|| meter.as_ref().and_then(RoundTripMeter::round_trip),
     };
     let mut link = Link::new(stream, machine, events, wires);
-    activity.connected();
-    let end = {
-        let session = link.run();
-        tokio::pin!(session);
-        tokio::select! {
-            end = &mut session => end,
-            () = errands.run(keyboard_layout, inbox, activity) => {
-                inbox.disconnect();
-                session.await
-            }
-        }
-    };
+    if let Some(writer) = writer {
+        link.record_to(writer);
+    }
+    let mut end = run(&mut link, &errands, keyboard_layout, inbox, activity).await;
+    if let (Some(path), Err(error)) = (recording, link.finish_recording()) {
+        end = end.and(Err(unwritable(&path, &error)));
+    }
     record.figures = Some(link.figures());
     (end, record)
+}
+
+/// Runs a link to its end, and the errands beside it.
+async fn run<S: AsyncRead + AsyncWrite>(
+    link: &mut Link<'_, S>,
+    errands: &Errands,
+    keyboard_layout: u32,
+    inbox: &Inbox,
+    activity: &Activity,
+) -> End {
+    activity.connected();
+    let session = link.run();
+    tokio::pin!(session);
+    tokio::select! {
+        end = &mut session => end,
+        () = errands.run(keyboard_layout, inbox, activity) => {
+            inbox.disconnect();
+            session.await
+        }
+    }
+}
+
+/// Shows a recording, by the same way that a session goes.
+async fn replay(
+    player: &Player,
+    wires: Wires<'_>,
+    errands: &Errands,
+    activity: &Activity,
+    mut record: SessionRecord,
+) -> (End, SessionRecord) {
+    let played = match player.play() {
+        Ok(played) => played,
+        Err(error) => return (Err(Failure::from_recording(player.path(), &error)), record),
+    };
+    let Played {
+        stream,
+        machine,
+        events,
+    } = played;
+    let mut link = Link::new(stream, machine, events, wires);
+    let end = run(&mut link, errands, US_LAYOUT, wires.inbox, activity).await;
+    // The stream ends where the recording does.
+    let end = match end {
+        Err(Failure::ConnectionLost { .. } | Failure::SignInFailed { .. }) => Ok(Farewell::Left),
+        end => end,
+    };
+    let patience = Instant::now() + DRAWING;
+    while !wires.canvas.is_idle() && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    record.figures = Some(link.figures());
+    (end, record)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::File {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    }
 }
 
 /// Tells the steps of connecting as they end, and notes them for a connection that fails.

@@ -18,7 +18,7 @@ use oriel_transport::Fingerprint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
 use super::{Figures, Inbox, Requests};
-use crate::failure::Failure;
+use crate::{failure::Failure, recording::RecordingWriter};
 
 /// Bytes taken from the stream at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -33,11 +33,20 @@ const OPEN_FRAMES: usize = 256;
 pub trait Canvas: Send + Sync {
     /// Queues a command, or gives it back where there is no room; [`Inbox::set_room`] follows then.
     fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand>;
+
+    /// True where no command waits to be drawn.
+    fn is_idle(&self) -> bool {
+        true
+    }
 }
 
 impl Canvas for Renderer {
     fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand> {
         Renderer::try_submit(self, command)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue_depth().commands == 0
     }
 }
 
@@ -116,6 +125,7 @@ pub struct Link<'a, S> {
     leaving: bool,
     /// The server has drawn something.
     has_drawn: bool,
+    recording: Option<RecordingWriter>,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
@@ -146,6 +156,35 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
             started: Instant::now(),
             leaving: false,
             has_drawn: false,
+            recording: None,
+        }
+    }
+
+    /// Records what the server sends from now on, after what the machine kept so far. The machine's
+    /// configuration must ask for it.
+    pub fn record_to(&mut self, writer: RecordingWriter) {
+        self.recording = Some(writer);
+        self.record(Instant::now());
+        if let Some(writer) = &mut self.recording {
+            writer.start_clock(Instant::now());
+        }
+    }
+
+    /// Ends the recording, if there is one.
+    ///
+    /// # Errors
+    /// Where it could not be written whole.
+    pub fn finish_recording(&mut self) -> io::Result<()> {
+        self.recording
+            .take()
+            .map_or(Ok(()), RecordingWriter::finish)
+    }
+
+    fn record(&mut self, now: Instant) {
+        if let Some(writer) = &mut self.recording {
+            while let Some(frame) = self.machine.poll_recorded() {
+                writer.add(now, frame);
+            }
         }
     }
 
@@ -184,7 +223,9 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                     match result {
                         Ok(0) => self.machine.handle_stream_closed(Instant::now()),
                         Ok(count) => {
-                            let result = self.machine.handle_data(Instant::now(), &buffer[..count]);
+                            let now = Instant::now();
+                            let result = self.machine.handle_data(now, &buffer[..count]);
+                            self.record(now);
                             if let Err(error) = result {
                                 // What came whole before it is still worth showing.
                                 if let Some(end) = self.take_events() {

@@ -144,7 +144,7 @@ impl App {
             }
             None => attributes.with_inner_size(DEFAULT_SIZE),
         };
-        if self.launch.session.fullscreen {
+        if self.launch.session.view.fullscreen {
             attributes = attributes.with_fullscreen(Some(Fullscreen::Borderless(None)));
         }
         let window = event_loop
@@ -159,7 +159,7 @@ impl App {
             size: size_of_window(&window),
         };
         let config = RendererConfig {
-            compositor: self.launch.session.compositor.into(),
+            compositor: self.launch.session.view.compositor.into(),
             ..Default::default()
         };
         let events = render_events(self.inbox.clone(), self.activity.clone());
@@ -208,7 +208,7 @@ impl App {
         let mut plan = (self.launch.plan)(layout, keyboard_layout);
         plan.errands = Errands {
             text: self.launch.session.type_text.clone(),
-            exit_after: self.launch.session.exit_after,
+            exit_after: self.launch.session.view.exit_after,
             exit_when_settled: false,
         };
         let (proxy, inbox, activity) = (
@@ -230,7 +230,7 @@ impl App {
 
     fn session_ended(&mut self, event_loop: &ActiveEventLoop, ended: (End, SessionRecord)) {
         let failure = ended.0.as_ref().err().cloned();
-        let is_over = self.launch.session.exit_after.is_some()
+        let is_over = self.launch.session.view.exit_after.is_some()
             || self
                 .shown
                 .as_ref()
