@@ -13,7 +13,7 @@ use std::{
 use oriel_transport::tls::ServerIdentity;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::session::{MakeDesktop, SessionOptions, serve_client, stopped};
+use crate::session::{MakeFrames, SessionOptions, serve_client, stopped};
 
 /// Pause after the system refused to accept, for example for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub struct Listener {
     socket: TcpListener,
     identity: Arc<ServerIdentity>,
     options: Arc<SessionOptions>,
-    make_desktop: Arc<MakeDesktop>,
+    make_frames: Arc<MakeFrames>,
     max_clients: usize,
     clients: Arc<AtomicUsize>,
 }
@@ -46,14 +46,14 @@ impl Listener {
         address: SocketAddr,
         identity: ServerIdentity,
         options: SessionOptions,
-        make_desktop: Arc<MakeDesktop>,
+        make_frames: Arc<MakeFrames>,
         max_clients: usize,
     ) -> io::Result<Self> {
         Ok(Self {
             socket: TcpListener::bind(address).await?,
             identity: Arc::new(identity),
             options: Arc::new(options),
-            make_desktop,
+            make_frames,
             max_clients,
             clients: Arc::default(),
         })
@@ -99,9 +99,9 @@ impl Listener {
             }
             let place = Place::taken(&self.clients);
             let (identity, options) = (self.identity.clone(), self.options.clone());
-            let (make_desktop, stop) = (self.make_desktop.clone(), stop.clone());
+            let (make_frames, stop) = (self.make_frames.clone(), stop.clone());
             sessions.spawn(async move {
-                let outcome = serve_client(stream, &identity, &options, make_desktop, stop).await;
+                let outcome = serve_client(stream, &identity, &options, make_frames, stop).await;
                 match outcome {
                     Ok(cause) => tracing::debug!(%peer, ?cause, "session over"),
                     Err(error) => tracing::info!(%peer, %error, "session broken off"),

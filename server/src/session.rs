@@ -31,8 +31,8 @@ use tokio::{
 
 use crate::{
     encoder::{ClientGraphics, EncodingPolicy, FramePacer},
+    frames::{ClientScreen, FrameSource},
     painter::{Painter, PainterReply, PainterRequest},
-    source::Desktop,
 };
 
 /// While so many bytes wait to be written, no frame is added to them.
@@ -86,8 +86,8 @@ pub struct SessionOptions {
     pub misbehaviour: Misbehaviour,
 }
 
-/// Makes the desktop that a client gets.
-pub type MakeDesktop = dyn Fn() -> Box<dyn Desktop> + Send + Sync;
+/// Makes the source of the frames that a client gets.
+pub type MakeFrames = dyn Fn() -> Box<dyn FrameSource> + Send + Sync;
 
 /// Why a session ended without the client or the owner wanting it.
 #[derive(Debug, Error)]
@@ -121,7 +121,7 @@ pub async fn serve_client<S>(
     mut stream: S,
     identity: &ServerIdentity,
     options: &SessionOptions,
-    make_desktop: Arc<MakeDesktop>,
+    make_frames: Arc<MakeFrames>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<DisconnectCause, SessionError>
 where
@@ -143,8 +143,7 @@ where
         () = stopped(&mut stop) => return Ok(DisconnectCause::Server),
     };
     machine.handle_security_established(Instant::now())?;
-    let make_desktop = make_desktop.clone();
-    let painter = Painter::start(move || make_desktop())?;
+    let painter = Painter::start(move || make_frames())?;
     let session = Session {
         machine,
         options,
@@ -157,6 +156,7 @@ where
         is_visible: true,
         frames: 0,
         unsent: Vec::new(),
+        written: 0,
         deadline: Some(deadline),
     };
     session.run(stream, stop).await
@@ -274,6 +274,9 @@ struct Session<'a> {
     is_visible: bool,
     frames: u32,
     unsent: Vec<u8>,
+    /// Bytes at the front of `unsent` that the stream has taken. They are let go once they are half
+    /// of it: moving up the rest of a large frame after each write would cost more than sending it.
+    written: usize,
     /// Until the first picture.
     deadline: Option<tokio::time::Instant>,
 }
@@ -302,7 +305,7 @@ impl Session<'_> {
             if let Some(cause) = cause {
                 // The client may be gone: what it does not take is not missed.
                 let _ = timeout(FAREWELL, async {
-                    writer.write_all(&self.unsent).await?;
+                    writer.write_all(&self.unsent[self.written..]).await?;
                     writer.shutdown().await
                 })
                 .await;
@@ -317,14 +320,19 @@ impl Session<'_> {
                         let outcome = self.machine.handle_data(Instant::now(), &received[..count]);
                         if let Err(error) = outcome {
                             self.collect();
-                            let _ = timeout(FAREWELL, writer.write_all(&self.unsent)).await;
+                            let left = &self.unsent[self.written..];
+                            let _ = timeout(FAREWELL, writer.write_all(left)).await;
                             return Err(error.into());
                         }
                     }
                 },
-                written = write_some(&mut writer, &self.unsent), if must_flush || !self.unsent.is_empty() => {
+                written = write_some(&mut writer, &self.unsent[self.written..]), if must_flush || !self.unsent.is_empty() => {
                     let count = written?;
-                    self.unsent.drain(..count);
+                    self.written += count;
+                    if self.written * 2 >= self.unsent.len() {
+                        self.unsent.drain(..self.written);
+                        self.written = 0;
+                    }
                     must_flush = count > 0;
                 }
                 reply = self.painter.replies.recv(), if self.is_frame_coming => {
@@ -441,14 +449,14 @@ impl Session<'_> {
             || client
                 .max_unacknowledged_frames
                 .is_some_and(|frames| frames > 0);
-        let request = PainterRequest::Start {
+        let request = PainterRequest::Start(ClientScreen {
             graphics,
             policy: self.options.policy,
             size: client.desktop,
             scale_percent: client.desktop_scale_percent,
             max_pointer_px,
             utc_offset_minutes: client.utc_offset_minutes,
-        };
+        });
         tracing::debug!(?graphics, "drawing starts");
         self.pacer = FramePacer::new(self.options.frames_per_second, acknowledges);
         self.request(request).await;
@@ -506,8 +514,9 @@ impl Session<'_> {
 
     /// When the next frame may be asked for; `None` while one is on its way or none is wanted.
     fn frame_due(&mut self, now: Instant) -> Option<Instant> {
-        let is_free =
-            self.is_visible && !self.is_frame_coming && self.unsent.len() < MAX_UNSENT_BYTES;
+        let is_free = self.is_visible
+            && !self.is_frame_coming
+            && self.unsent.len() - self.written < MAX_UNSENT_BYTES;
         let wanted = self.frame_wanted_at.filter(|_| is_free)?;
         Some(wanted.max(now + self.pacer.wait(now)))
     }
@@ -524,34 +533,32 @@ impl Session<'_> {
     /// Sends what the desktop's thread made; true where the connection is to break here.
     fn take_frame(&mut self, reply: PainterReply) -> bool {
         self.is_frame_coming = false;
+        let PainterReply { next, took } = reply;
         let now = Instant::now();
-        for command in &reply.commands {
+        for command in &next.commands {
             if let Err(error) = self.machine.send_graphics(command) {
                 // The pipeline may have closed under the frame; drawing starts anew then.
                 tracing::debug!(%error, "command not sent");
             }
         }
-        if let Some(pointer) = &reply.pointer {
+        if let Some(pointer) = &next.pointer {
             let sent = self.machine.send_pointer(pointer);
             if let Err(error) = sent {
                 tracing::debug!(%error, "pointer not sent");
             }
         }
-        let next = reply.idle_for.map(|idle| now + idle);
-        self.frame_wanted_at = self.frame_wanted_at.into_iter().chain(next).min();
-        let Some(frame) = reply.frame else {
+        let change = next.idle_for.map(|idle| now + idle);
+        self.frame_wanted_at = self.frame_wanted_at.into_iter().chain(change).min();
+        let Some(frame) = next.frame else {
             return false;
         };
-        tracing::trace!(
-            frame = frame.0,
-            took_us = reply.took.as_micros() as u64,
-            "frame"
-        );
+        tracing::trace!(frame = frame.0, took_us = took.as_micros() as u64, "frame");
         self.pacer.sent(now, frame);
         self.frames += 1;
         match self.options.misbehaviour {
             Misbehaviour::CloseMidFrame { after_frames } if self.frames > after_frames => {
                 self.unsent.clear();
+                self.written = 0;
                 self.collect();
                 true
             }

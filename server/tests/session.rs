@@ -25,8 +25,9 @@ use oriel_protocol::{
     server::AcceptedSecurity,
 };
 use oriel_server::{
-    demo::{self, DemoDesktop, DemoDesktopConfig, DemoError, DemoOptions, DemoServer},
+    demo::{self, DemoDesktop, DemoDesktopConfig, DemoOptions},
     encoder::EncodingPolicy,
+    service::{Service, ServiceError},
     session::Misbehaviour,
     source::{DesktopSource, InputSink},
 };
@@ -85,7 +86,7 @@ struct Client {
 }
 
 impl Client {
-    async fn try_connect(server: &DemoServer, config: ClientConfig) -> Result<Self, ConnectError> {
+    async fn try_connect(server: &Service, config: ClientConfig) -> Result<Self, ConnectError> {
         let mut options = ConnectOptions::new("127.0.0.1", server.address().port());
         options.certificate_policy =
             CertificatePolicy::Sha256(Fingerprint(server.certificate_sha256()));
@@ -104,7 +105,7 @@ impl Client {
         Ok(client)
     }
 
-    async fn connect(server: &DemoServer, config: ClientConfig) -> Self {
+    async fn connect(server: &Service, config: ClientConfig) -> Self {
         Self::try_connect(server, config).await.expect("connects")
     }
 
@@ -583,5 +584,5 @@ fn a_server_needs_no_runtime_and_nla_needs_credentials() {
         credentials: None,
         ..still()
     });
-    assert!(matches!(refused, Err(DemoError::NoCredentials)));
+    assert!(matches!(refused, Err(ServiceError::NoCredentials)));
 }

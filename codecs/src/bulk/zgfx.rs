@@ -33,7 +33,7 @@ mod compressor;
 mod decompressor;
 mod tokens;
 
-pub use compressor::Compressor;
+pub use compressor::{Compressor, store};
 pub use decompressor::{Decompressor, MAX_MESSAGE_BYTES};
 
 /// Which of the two forms: they differ in sizes and in their name on the wire.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::VecDeque};
 
 use tracing::debug;
 
+use super::ServerConfig;
 use crate::{
     channels::{
         ChannelReassembler,
@@ -72,13 +73,14 @@ pub(super) enum DynamicEvent {
 pub(super) struct DynamicHost {
     channels: DynamicChannelsServer,
     support: GraphicsSupport,
+    compress_graphics: bool,
     pipeline: Option<(DynamicChannelId, GraphicsPipelineServer)>,
     events: VecDeque<DynamicEvent>,
 }
 
 impl DynamicHost {
     /// Opens display control, and the graphics pipeline where it is wanted.
-    pub(super) fn new(support: GraphicsSupport, with_pipeline: bool) -> Self {
+    pub(super) fn new(config: &ServerConfig, with_pipeline: bool) -> Self {
         let mut channels = DynamicChannelsServer::new();
         if with_pipeline {
             channels.open(names::GRAPHICS);
@@ -86,7 +88,8 @@ impl DynamicHost {
         channels.open(names::DISPLAY_CONTROL);
         Self {
             channels,
-            support,
+            support: config.graphics,
+            compress_graphics: config.compress_graphics,
             pipeline: None,
             events: VecDeque::new(),
         }
@@ -116,7 +119,12 @@ impl DynamicHost {
 
     fn handle_opened(&mut self, channel: DynamicChannelId, name: &str) {
         if name == names::GRAPHICS {
-            self.pipeline = Some((channel, GraphicsPipelineServer::new(self.support)));
+            let pipeline = if self.compress_graphics {
+                GraphicsPipelineServer::new(self.support)
+            } else {
+                GraphicsPipelineServer::uncompressed(self.support)
+            };
+            self.pipeline = Some((channel, pipeline));
         } else if name == names::DISPLAY_CONTROL {
             let capabilities = DisplayControlPdu::Capabilities(DISPLAY_CONTROL);
             self.channels.send(channel, &capabilities.to_vec());

@@ -38,6 +38,8 @@ pub struct ServerConfig {
     pub security: AcceptedSecurity,
     /// What the encoder can produce, and whether the graphics pipeline is offered at all.
     pub graphics: GraphicsSupport,
+    /// Compress the graphics pipeline's messages (`[MS-RDPEGFX] 2.2.5`).
+    pub compress_graphics: bool,
     /// Wait after [`super::ServerEvent::Credentials`] for a verdict; without it the connection
     /// goes on at once.
     pub require_credentials: bool,
@@ -64,6 +66,7 @@ impl ServerConfig {
                 nla: true,
             },
             graphics: GraphicsSupport::default(),
+            compress_graphics: true,
             require_credentials: false,
             measure_rtt: true,
             heartbeat_period_s: None,

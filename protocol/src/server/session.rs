@@ -164,7 +164,7 @@ impl ServerConnection {
         let with_pipeline =
             has_dynamic && self.config.graphics.pipeline && self.client.graphics_pipeline;
         if has_dynamic {
-            self.dynamic = Some(DynamicHost::new(self.config.graphics, with_pipeline));
+            self.dynamic = Some(DynamicHost::new(&self.config, with_pipeline));
         }
         self.start_timers(now, with_pipeline);
         if !with_pipeline {

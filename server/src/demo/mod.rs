@@ -14,4 +14,4 @@ mod wallpaper;
 mod window;
 
 pub use desktop::{DemoDesktop, DemoDesktopConfig};
-pub use server::{DemoError, DemoOptions, DemoServer, start};
+pub use server::{DemoOptions, start};

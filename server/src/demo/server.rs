@@ -1,12 +1,8 @@
 //! The demo desktop behind a port.
 
 use std::{
-    io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,21 +12,15 @@ use oriel_protocol::{
     secret::{Credentials, Secret},
     server::{AcceptedSecurity, ServerConfig},
 };
-use oriel_transport::Fingerprint;
 use rand::RngExt as _;
-use thiserror::Error;
-use tokio::{runtime, sync::watch, task::JoinHandle};
 
 use super::{DemoDesktop, DemoDesktopConfig};
 use crate::{
     encoder::EncodingPolicy,
-    identity::{self, IdentityError},
-    listener::Listener,
+    frames::DesktopFrames,
+    service::{Service, ServiceError},
     session::{Misbehaviour, SessionOptions},
 };
-
-/// How long [`DemoServer::stop`] waits for sessions to say good-bye.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How the demo server is run.
 #[derive(Clone, Debug)]
@@ -109,43 +99,13 @@ fn made_up_password() -> Secret {
     Secret::new(password)
 }
 
-/// Why the demo server does not start.
-#[derive(Debug, Error)]
-pub enum DemoError {
-    /// The address cannot be had, or the system has no threads left.
-    #[error("the demo server does not start: {0}")]
-    Io(#[from] io::Error),
-    /// There is no certificate.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// NLA without anybody who could sign in.
-    #[error("network level authentication needs a user and a password")]
-    NoCredentials,
-}
-
-/// A demo server that runs on threads of its own until it is stopped or dropped.
-#[derive(Debug)]
-pub struct DemoServer {
-    address: SocketAddr,
-    certificate: Fingerprint,
-    clients: Arc<AtomicUsize>,
-    stop: watch::Sender<bool>,
-    listener: Option<JoinHandle<()>>,
-    runtime: Option<runtime::Runtime>,
-}
-
 /// Starts a demo server. May be called inside and outside of an asynchronous runtime.
 ///
 /// Each client gets a desktop of its own.
 ///
 /// # Errors
-/// [`DemoError`].
-pub fn start(options: DemoOptions) -> Result<DemoServer, DemoError> {
-    if options.security.nla && options.credentials.is_none() {
-        return Err(DemoError::NoCredentials);
-    }
-    let identity = identity::self_signed(&["localhost".to_owned()])?;
-    let certificate = identity.fingerprint();
+/// [`ServiceError`].
+pub fn start(options: DemoOptions) -> Result<Service, ServiceError> {
     let desktop = DemoDesktopConfig {
         size: options.size.unwrap_or(DemoDesktopConfig::default().size),
         is_deterministic: options.is_deterministic,
@@ -166,85 +126,9 @@ pub fn start(options: DemoOptions) -> Result<DemoServer, DemoError> {
         policy: options.policy,
         misbehaviour: options.misbehaviour,
     };
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("oriel-server")
-        .enable_all()
-        .build()?;
-    // On a task: `block_on` must not be called inside of another runtime.
-    let (bound, opened) = std::sync::mpsc::channel();
-    runtime.spawn(async move {
-        let make_desktop = Arc::new(move || Box::new(DemoDesktop::new(desktop)) as _);
-        let listener = Listener::bind(
-            options.bind,
-            identity,
-            sessions,
-            make_desktop,
-            options.max_clients,
-        )
-        .await;
-        // The receiver waits below.
-        let _ = bound.send(listener);
+    let make_frames = Arc::new(move || {
+        let desktop = Box::new(DemoDesktop::new(desktop));
+        Box::new(DesktopFrames::new(desktop)) as _
     });
-    let listener = opened
-        .recv()
-        .map_err(|_| io::Error::other("the server's runtime stopped"))??;
-    let address = listener.local_address()?;
-    let clients = listener.clients();
-    let (stop, stopped) = watch::channel(false);
-    let listener = runtime.spawn(listener.run(stopped));
-    tracing::info!(%address, "demo server listens");
-    Ok(DemoServer {
-        address,
-        certificate,
-        clients,
-        stop,
-        listener: Some(listener),
-        runtime: Some(runtime),
-    })
-}
-
-impl DemoServer {
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// SHA-256 of its certificate.
-    pub fn certificate_sha256(&self) -> [u8; 32] {
-        self.certificate.0
-    }
-
-    /// Clients that are connected or connecting.
-    pub fn clients(&self) -> usize {
-        self.clients.load(Ordering::Relaxed)
-    }
-
-    /// Ends all sessions in order and closes the port; waits for that for a few seconds.
-    pub fn stop(mut self) {
-        self.stop.send_replace(true);
-        let (Some(listener), Some(runtime)) = (self.listener.take(), self.runtime.take()) else {
-            return;
-        };
-        let (done, ended) = std::sync::mpsc::channel();
-        runtime.spawn(async move {
-            // Whether it ended or panicked, it is over.
-            let _ = listener.await;
-            let _ = done.send(());
-        });
-        if ended.recv_timeout(STOP_PATIENCE).is_err() {
-            tracing::warn!("sessions did not end in time");
-        }
-        runtime.shutdown_background();
-    }
-}
-
-impl Drop for DemoServer {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
-        if let Some(runtime) = self.runtime.take() {
-            // Sessions are cut off; waiting is not allowed here, inside of a runtime perhaps.
-            runtime.shutdown_background();
-        }
-    }
+    Service::start(options.bind, sessions, make_frames, options.max_clients)
 }

@@ -9,7 +9,10 @@ use std::{
 
 use image::RgbaImage;
 use oriel_codecs::{geometry::Size, picture::Picture};
-use oriel_server::demo::{DemoDesktop, DemoDesktopConfig, DemoOptions, DemoServer};
+use oriel_server::{
+    demo::{DemoDesktop, DemoDesktopConfig, DemoOptions},
+    service::Service,
+};
 use tempfile::TempDir;
 
 /// Size of the desktop in tests: small, so that they are quick.
@@ -36,7 +39,7 @@ pub fn drawn_here(size: Size) -> DemoDesktop {
 }
 
 /// Starts a demo server; its user's password comes along.
-pub fn start(options: DemoOptions) -> (DemoServer, String) {
+pub fn start(options: DemoOptions) -> (Service, String) {
     let password = options
         .credentials
         .as_ref()
@@ -91,13 +94,13 @@ impl Viewer {
     }
 
     /// `oriel connect` to a demo server as its user, without a window.
-    pub fn connect(server: &DemoServer, password: &str) -> Self {
+    pub fn connect(server: &Service, password: &str) -> Self {
         let viewer = Self::connect_in_window(server, password);
         viewer.args(&["--headless", "--cert", "ignore"])
     }
 
     /// `oriel connect` to a demo server as its user.
-    pub fn connect_in_window(server: &DemoServer, password: &str) -> Self {
+    pub fn connect_in_window(server: &Service, password: &str) -> Self {
         let address = server.address().to_string();
         let mut viewer = Self::new(&["connect", &address, "--user", "demo", "--password-stdin"]);
         viewer.password = password.to_owned();

@@ -22,6 +22,45 @@ const MAX_STEP: usize = 32;
 const RUN_OVERHEAD_BITS: usize = 5 + 5 + RUN_COUNT_BITS as usize + 7;
 const MAX_RUN_BYTES: usize = (1 << RUN_COUNT_BITS) - 1;
 
+/// Appends `data` to `out` as one `RDP_SEGMENTED_DATA` (`[MS-RDPEGFX] 2.2.5.1`) of segments that are
+/// not compressed. It may stand between messages of a [`Compressor`] only where that one has not
+/// begun: the receiver's history takes these bytes too.
+///
+/// # Panics
+/// If `data` is longer than the format can tell: 65,535 segments, about 4 GB.
+pub fn store(data: &[u8], out: &mut Vec<u8>) {
+    write_segments(data, Form::FULL, out, |segment, out| {
+        out.push(Form::FULL.compression_type);
+        out.extend_from_slice(segment);
+    });
+}
+
+/// Appends the descriptor and what `write` makes of each segment.
+fn write_segments(
+    data: &[u8],
+    form: Form,
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(&[u8], &mut Vec<u8>),
+) {
+    let most = form.segment_bytes;
+    if data.len() <= most {
+        out.push(DESCRIPTOR_SINGLE);
+        write(data, out);
+        return;
+    }
+    let count = u16::try_from(data.len().div_ceil(most)).expect("65,535 segments at most");
+    out.push(DESCRIPTOR_MULTIPART);
+    out.extend(count.to_le_bytes());
+    out.extend((data.len() as u32).to_le_bytes());
+    for segment in data.chunks(most) {
+        let length_at = out.len();
+        out.extend([0; 4]);
+        write(segment, out);
+        let length = (out.len() - length_at - 4) as u32;
+        out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
 /// Packs messages for a [`Decompressor`](super::Decompressor) that sees all of them, in order.
 ///
 /// Greedy matches through a table of hashes; holds about 5.5 MB, of which the system lends only
@@ -74,23 +113,9 @@ impl Compressor {
     /// If `data` is longer than the format can tell: 65,535 segments, about 4 GB, or 512 MB in the
     /// small form.
     pub fn compress(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        let most = self.form.segment_bytes;
-        if data.len() <= most {
-            out.push(DESCRIPTOR_SINGLE);
-            self.segment(data, out);
-            return;
-        }
-        let count = u16::try_from(data.len().div_ceil(most)).expect("65,535 segments at most");
-        out.push(DESCRIPTOR_MULTIPART);
-        out.extend(count.to_le_bytes());
-        out.extend((data.len() as u32).to_le_bytes());
-        for segment in data.chunks(most) {
-            let length_at = out.len();
-            out.extend([0; 4]);
+        write_segments(data, self.form, out, |segment, out| {
             self.segment(segment, out);
-            let length = (out.len() - length_at - 4) as u32;
-            out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
-        }
+        });
     }
 
     /// Appends one `RDP8_BULK_ENCODED_DATA` (`2.2.5.3`).

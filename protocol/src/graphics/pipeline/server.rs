@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use oriel_codecs::bulk::zgfx::Compressor;
+use oriel_codecs::bulk::zgfx::{self, Compressor};
 
 use crate::{
     client::GraphicsSupport,
@@ -54,7 +54,8 @@ pub enum PipelineServerEvent {
 pub struct GraphicsPipelineServer {
     support: GraphicsSupport,
     confirmed: Option<CapabilitySet>,
-    compressor: Compressor,
+    /// `None` where messages go as they are.
+    compressor: Option<Compressor>,
     /// PDUs of the message that is being collected.
     pending: Vec<u8>,
     outstanding: VecDeque<FrameId>,
@@ -66,10 +67,20 @@ pub struct GraphicsPipelineServer {
 impl GraphicsPipelineServer {
     /// A server whose encoders can do what `support` says, for a channel that was just opened.
     pub fn new(support: GraphicsSupport) -> Self {
+        Self::with_compressor(support, Some(Compressor::new()))
+    }
+
+    /// The same, but messages are not compressed: for payloads that do not get smaller, and where
+    /// the server's time counts for more than bytes.
+    pub fn uncompressed(support: GraphicsSupport) -> Self {
+        Self::with_compressor(support, None)
+    }
+
+    fn with_compressor(support: GraphicsSupport, compressor: Option<Compressor>) -> Self {
         Self {
             support,
             confirmed: None,
-            compressor: Compressor::new(),
+            compressor,
             pending: Vec::new(),
             outstanding: VecDeque::new(),
             is_suspended: false,
@@ -192,13 +203,16 @@ impl GraphicsPipelineServer {
         Ok(())
     }
 
-    /// Compresses what was collected into one message (`RDP_SEGMENTED_DATA`, `[MS-RDPEGFX] 2.2.5.1`).
+    /// Makes one message of what was collected (`RDP_SEGMENTED_DATA`, `[MS-RDPEGFX] 2.2.5.1`).
     fn flush(&mut self) {
         if self.pending.is_empty() {
             return;
         }
         let mut message = Vec::new();
-        self.compressor.compress(&self.pending, &mut message);
+        match &mut self.compressor {
+            Some(compressor) => compressor.compress(&self.pending, &mut message),
+            None => zgfx::store(&self.pending, &mut message),
+        }
         self.pending.clear();
         self.transmit.push_back(message);
     }
