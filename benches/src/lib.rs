@@ -1,6 +1,9 @@
 //! What the benches of Oriel measure with: pictures that look like work.
 //!
-//! Run them with `./dev bench`; a name after it picks benches whose name holds it.
+//! Run them with `./dev bench`; a name after it picks benches whose name holds it. [`instructions`]
+//! guards the hot paths by counting.
+
+pub mod instructions;
 
 use oriel_codecs::{Picture, Rect, Size, geometry::Point};
 
