@@ -3,6 +3,7 @@
 
 #[cfg(feature = "video")]
 mod avc;
+mod bulk;
 mod interleaved;
 mod nscodec;
 mod planar;

@@ -1,0 +1,143 @@
+//! Matches: copying them, finding them. Shared by the compressors of this module.
+
+/// Bytes past the cursor that a copy may overwrite: short ones move whole blocks.
+pub(super) const COPY_SLACK_BYTES: usize = 32;
+
+/// What a short match copies at once.
+const BLOCK_BYTES: usize = 16;
+
+/// Copies `length` bytes from `distance` before `cursor` to `cursor`; where the two overlap, what
+/// was just written is read again. May scribble over [`COPY_SLACK_BYTES`] past the end.
+///
+/// # Panics
+/// Where `distance` is 0 or more than `cursor`, or the slack is not there.
+#[inline(always)]
+pub(super) fn copy_match(buffer: &mut [u8], cursor: usize, distance: usize, length: usize) {
+    let source = cursor - distance;
+    if distance >= BLOCK_BYTES && length <= 2 * BLOCK_BYTES {
+        // Most matches are short, and a call to memmove costs more than they do.
+        for block in [0, BLOCK_BYTES] {
+            let mut bytes = [0; BLOCK_BYTES];
+            bytes.copy_from_slice(&buffer[source + block..][..BLOCK_BYTES]);
+            buffer[cursor + block..][..BLOCK_BYTES].copy_from_slice(&bytes);
+            if length <= BLOCK_BYTES {
+                break;
+            }
+        }
+    } else {
+        copy_exactly(buffer, cursor, distance, length);
+    }
+}
+
+/// The same without a scribble, for histories in which old bytes behind the cursor still count,
+/// and for all that is not short.
+pub(super) fn copy_exactly(buffer: &mut [u8], cursor: usize, distance: usize, length: usize) {
+    let source = cursor - distance;
+    if distance == 1 {
+        let byte = buffer[source];
+        buffer[cursor..cursor + length].fill(byte);
+        return;
+    }
+    // What has been written doubles what can be copied without overlap.
+    let mut done = 0;
+    while done < length {
+        let step = (distance + done).min(length - done);
+        buffer.copy_within(source..source + step, cursor + done);
+        done += step;
+    }
+}
+
+/// How many bytes `a` and `b` begin with alike.
+#[inline]
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let mut length = 0;
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        let a = u64::from_le_bytes(a.try_into().expect("eight bytes"));
+        let b = u64::from_le_bytes(b.try_into().expect("eight bytes"));
+        if a != b {
+            return length + ((a ^ b).trailing_zeros() / 8) as usize;
+        }
+        length += 8;
+    }
+    let (a, b) = (&a[length..], &b[length..]);
+    length + a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// Places of a history of 64 KiB at most, by the three bytes that stand there.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The newest first. A place is only a hint: what stands there is compared.
+    buckets: Box<[[u16; 2]]>,
+}
+
+impl Places {
+    const BUCKET_BITS: u32 = 13;
+    /// Bytes that are hashed, and so the shortest match that is found.
+    pub(super) const HASH_BYTES: usize = 3;
+
+    pub(super) fn new() -> Self {
+        Self {
+            buckets: vec![[0; 2]; 1 << Self::BUCKET_BITS].into(),
+        }
+    }
+
+    /// The places known for `word`, the four bytes at `at` of which three count; remembers `at`.
+    #[inline(always)]
+    pub(super) fn swap(&mut self, word: u32, at: usize) -> [u16; 2] {
+        let hash = (word << 8).wrapping_mul(0x9E37_79B1) >> (32 - Self::BUCKET_BITS);
+        let bucket = &mut self.buckets[hash as usize];
+        let known = *bucket;
+        *bucket = [at as u16, known[0]];
+        known
+    }
+
+    /// The history was moved towards its front: what stood at `shift` now stands at 0.
+    pub(super) fn rebase(&mut self, shift: usize) {
+        for place in self.buckets.as_flattened_mut() {
+            *place = place.saturating_sub(shift as u16);
+        }
+    }
+}
+
+/// The four bytes at `at`.
+#[inline(always)]
+pub(super) fn word_at(history: &[u8], at: usize) -> u32 {
+    let mut bytes = [0; 4];
+    bytes.copy_from_slice(&history[at..at + 4]);
+    u32::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_repeats_what_it_overlaps_whatever_its_length() {
+        for distance in 1..70 {
+            for length in 1..100 {
+                let mut buffer: Vec<u8> = (0..300).map(|i| (i * 7) as u8).collect();
+                let mut expected = buffer.clone();
+                for i in 0..length {
+                    expected[100 + i] = expected[100 + i - distance];
+                }
+                let mut exact = buffer.clone();
+                copy_match(&mut buffer, 100, distance, length);
+                assert_eq!(buffer[..100 + length], expected[..100 + length]);
+                assert_eq!(buffer[100 + length + 32..], expected[100 + length + 32..]);
+                copy_exactly(&mut exact, 100, distance, length);
+                assert_eq!(exact, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_common_prefix_ends_at_the_first_difference() {
+        let a: Vec<u8> = (0..40).collect();
+        for at in 0..40 {
+            let mut b = a.clone();
+            b[at] ^= 0x80;
+            assert_eq!(common_prefix(&a, &b), at);
+        }
+        assert_eq!(common_prefix(&a, &a[..17]), 17);
+    }
+}

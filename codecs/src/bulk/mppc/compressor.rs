@@ -1,0 +1,252 @@
+use super::Form;
+use crate::bulk::{
+    PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
+    bits::HighWriter,
+    matches::{Places, common_prefix, word_at},
+};
+
+/// Bytes at the end of the history that stay unused, as other compressors leave them.
+const MARGIN_BYTES: usize = 4;
+/// A match this long is taken without looking at another place.
+const GOOD_MATCH_BYTES: usize = 64;
+/// Within a match, places past this many are remembered at every [`SPARSE_STEP`]th byte only.
+const DENSE_INSERT_BYTES: usize = 16;
+const SPARSE_STEP: usize = 8;
+/// Bytes without a match after which every second, then every third byte is looked at, and so on.
+const PATIENCE_SHIFT: u32 = 6;
+/// However long nothing has matched.
+const MAX_STEP: usize = 16;
+
+/// Packs messages for a [`Decompressor`](super::Decompressor) that sees all of them, in order.
+///
+/// Greedy matches through a table of hashes; holds the history and 32 KB.
+#[derive(Debug)]
+pub struct Compressor {
+    form: Form,
+    history: Box<[u8]>,
+    cursor: usize,
+    places: Places,
+    bits: HighWriter,
+    /// Nothing was sent yet: the peer's history is still to be made one with this one.
+    is_new: bool,
+}
+
+impl Compressor {
+    /// A compressor that has seen nothing yet.
+    pub fn new(form: Form) -> Self {
+        Self {
+            form,
+            // Words are read, not bytes.
+            history: vec![0; form.history_bytes() + 8].into(),
+            cursor: 0,
+            places: Places::new(),
+            bits: HighWriter::default(),
+            is_new: true,
+        }
+    }
+
+    /// Most bytes of a message that can be packed; longer ones go as they are.
+    pub const fn max_message_bytes(form: Form) -> usize {
+        form.history_bytes() - MARGIN_BYTES
+    }
+
+    /// Appends `data` to `out`, packed where that makes it smaller, and returns the flags that it
+    /// must be sent under; 0 where it went as it is.
+    pub fn compress(&mut self, data: &[u8], out: &mut Vec<u8>) -> u8 {
+        match self.pack(data) {
+            Some((flags, packed)) => {
+                out.extend_from_slice(packed);
+                flags
+            }
+            None => {
+                out.extend_from_slice(data);
+                0
+            }
+        }
+    }
+
+    /// The packed form of `data` and its flags; `None`, and nothing has changed for the peer, where
+    /// it would be no smaller.
+    pub(in crate::bulk) fn pack(&mut self, data: &[u8]) -> Option<(u8, &[u8])> {
+        let most = Self::max_message_bytes(self.form);
+        if data.is_empty() || data.len() > most {
+            return None;
+        }
+        let mut flags = PACKET_COMPRESSED | self.form.compression_type();
+        if self.is_new {
+            flags |= PACKET_AT_FRONT | PACKET_FLUSHED;
+            self.cursor = 0;
+        } else if self.cursor + data.len() > most {
+            flags |= PACKET_AT_FRONT;
+            self.cursor = 0;
+        }
+        let first = self.cursor;
+        self.history[first..first + data.len()].copy_from_slice(data);
+        if !self.write_tokens(first, first + data.len()) {
+            // The peer's history has not changed. What went to the front here did not go there,
+            // so that the next message must go to the front again.
+            if flags & PACKET_AT_FRONT != 0 {
+                self.cursor = most;
+            }
+            return None;
+        }
+        self.cursor += data.len();
+        self.is_new = false;
+        Some((flags, self.bits.finish()))
+    }
+
+    /// The message that was packed last is not sent: the peer's history stays as it is.
+    pub(in crate::bulk) fn forget(&mut self, flags: u8, message_bytes: usize) {
+        self.is_new = flags & PACKET_FLUSHED != 0;
+        if flags & PACKET_AT_FRONT != 0 {
+            self.cursor = Self::max_message_bytes(self.form);
+        } else {
+            self.cursor -= message_bytes;
+        }
+    }
+
+    /// Writes the tokens of `history[first..end]`; false where they would be no smaller.
+    fn write_tokens(&mut self, first: usize, end: usize) -> bool {
+        let most_bytes = end - first;
+        // A literal has nine bits at most. A match has no more bits than its literals.
+        self.bits.begin(most_bytes * 9 / 8 + 8);
+        let mut pending = first;
+        let mut at = first;
+        let mut misses = 0;
+        while at + Places::HASH_BYTES <= end {
+            let Some((place, length)) = self.find(at, end) else {
+                misses += 1;
+                at += (1 + (misses >> PATIENCE_SHIFT)).min(MAX_STEP);
+                continue;
+            };
+            misses = 0;
+            literals(&mut self.bits, &self.history[pending..at]);
+            self.put_match(at - place, length);
+            let after = at + length;
+            self.insert_between(at + 1, after.min(end - Places::HASH_BYTES));
+            at = after;
+            pending = after;
+            if self.bits.len() >= most_bytes {
+                return false;
+            }
+        }
+        literals(&mut self.bits, &self.history[pending..end]);
+        self.bits.finish().len() < most_bytes
+    }
+
+    /// The longest match known for `at`: its place and its length. Remembers the place.
+    #[inline(always)]
+    fn find(&mut self, at: usize, end: usize) -> Option<(usize, usize)> {
+        let history = &*self.history;
+        let word = word_at(history, at);
+        let mut best = (0, Places::HASH_BYTES - 1);
+        for place in self.places.swap(word, at) {
+            let place = usize::from(place);
+            if place >= at || (word_at(history, place) ^ word) << 8 != 0 {
+                continue;
+            }
+            let length = Places::HASH_BYTES
+                + common_prefix(
+                    &history[place + Places::HASH_BYTES..end],
+                    &history[at + Places::HASH_BYTES..end],
+                );
+            if length > best.1 {
+                best = (place, length);
+                if length >= GOOD_MATCH_BYTES {
+                    break;
+                }
+            }
+        }
+        (best.1 >= Places::HASH_BYTES).then_some(best)
+    }
+
+    /// Remembers the places inside a match, the far ones of a long one sparsely.
+    fn insert_between(&mut self, first: usize, end: usize) {
+        let dense_end = end.min(first + DENSE_INSERT_BYTES);
+        for at in (first..dense_end).chain((dense_end..end).step_by(SPARSE_STEP)) {
+            self.places.swap(word_at(&self.history, at), at);
+        }
+    }
+
+    #[inline(always)]
+    fn put_match(&mut self, distance: usize, length: usize) {
+        let classes = self.form.classes();
+        let class = classes
+            .iter()
+            .find(|class| distance >= class.base as usize)
+            .unwrap_or(&classes[3]);
+        let value =
+            u64::from(class.prefix) << class.value_bits | (distance as u64 - u64::from(class.base));
+        self.bits.put(value, class.prefix_bits + class.value_bits);
+        if length == 3 {
+            self.bits.put(0, 1);
+            return;
+        }
+        // One less than its bits as ones, a zero, the bits below its highest.
+        let value_bits = length.ilog2();
+        let ones = (1u64 << value_bits) - 2;
+        let value = ones << value_bits | (length as u64 & ((1 << value_bits) - 1));
+        self.bits.put(value, 2 * value_bits);
+    }
+}
+
+#[inline(always)]
+fn literals(bits: &mut HighWriter, bytes: &[u8]) {
+    let mut chunks = bytes.chunks_exact(4);
+    for chunk in &mut chunks {
+        let (mut code, mut code_bits) = (0, 0);
+        for &byte in chunk {
+            let (byte, byte_bits) = literal(byte);
+            code = code << byte_bits | byte;
+            code_bits += byte_bits;
+        }
+        bits.put(code, code_bits);
+    }
+    for &byte in chunks.remainder() {
+        let (code, code_bits) = literal(byte);
+        bits.put(code, code_bits);
+    }
+}
+
+/// A literal's code and its bits.
+#[inline(always)]
+fn literal(byte: u8) -> (u64, u32) {
+    let is_high = byte >> 7;
+    let code = u64::from(byte) + (u64::from(is_high) << 7);
+    (code, 8 + u32::from(is_high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Decompressor, *};
+
+    #[test]
+    fn a_message_that_does_not_shrink_leaves_both_histories_as_they_were() {
+        for form in [Form::K8, Form::K64] {
+            let (mut compressor, mut decompressor) =
+                (Compressor::new(form), Decompressor::new(form));
+            let noise: Vec<u8> = (0..2000u32)
+                .map(|i| (i.wrapping_mul(0x9E37_79B1) >> 23) as u8 | 0x80)
+                .collect();
+            let text = b"one and another and one more and another one".repeat(9);
+            for round in 0..300 {
+                for message in [&text[round % 50..], &noise] {
+                    let mut wire = Vec::new();
+                    let flags = compressor.compress(message, &mut wire);
+                    assert!(wire.len() <= message.len());
+                    assert_eq!(decompressor.decompress(flags, &wire).unwrap(), message);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_packed_message_begins_the_history() {
+        let mut compressor = Compressor::new(Form::K64);
+        let mut out = Vec::new();
+        assert_eq!(compressor.compress(b"nothing twice", &mut out), 0);
+        assert_eq!(out, b"nothing twice");
+        assert_eq!(compressor.compress(&[7; 100], &mut out), 0xE1);
+        assert_eq!(compressor.compress(&[7; 100], &mut out), 0x21);
+    }
+}

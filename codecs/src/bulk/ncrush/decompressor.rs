@@ -1,0 +1,277 @@
+use super::{
+    HISTORY_BYTES, KEPT_BYTES, OffsetCache,
+    tokens::{
+        LENGTH_LOOK_BITS, LENGTHS_SEEN, LONG_SYMBOLS_SEEN, SYMBOL_LOOK_BITS, SYMBOLS_SEEN, Token,
+        kind,
+    },
+};
+use crate::bulk::{
+    BulkError, PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
+    bits::{PEEK_BITS, pad, peek_low},
+    matches::{COPY_SLACK_BYTES, copy_match},
+};
+
+/// Expands what a [`Compressor`](super::Compressor) has packed, message by message, in order.
+///
+/// A message expands to no more than the history has bytes, which is what is held.
+#[derive(Debug)]
+pub struct Decompressor {
+    history: Box<[u8]>,
+    cursor: usize,
+    cache: OffsetCache,
+    /// The message at hand with zeros behind it.
+    padded: Vec<u8>,
+}
+
+impl Default for Decompressor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decompressor {
+    /// A decompressor that has seen nothing yet.
+    pub fn new() -> Self {
+        Self {
+            history: vec![0; HISTORY_BYTES + COPY_SLACK_BYTES].into(),
+            cursor: 0,
+            cache: OffsetCache::default(),
+            padded: Vec::new(),
+        }
+    }
+
+    /// Expands one message sent under `flags`; one that is not compressed is handed back.
+    ///
+    /// # Errors
+    /// Where the data is not what a compressor writes; see [`BulkError`].
+    pub fn decompress<'a>(&'a mut self, flags: u8, data: &'a [u8]) -> Result<&'a [u8], BulkError> {
+        if flags & PACKET_FLUSHED != 0 {
+            self.cursor = 0;
+            self.cache = OffsetCache::default();
+        } else if flags & PACKET_AT_FRONT != 0 {
+            let kept = self.cursor.checked_sub(KEPT_BYTES);
+            let kept = kept.ok_or(BulkError::HistoryUnderflow)?;
+            self.history.copy_within(kept..self.cursor, 0);
+            self.cursor = KEPT_BYTES;
+        }
+        if flags & PACKET_COMPRESSED == 0 {
+            return Ok(data);
+        }
+        let first = self.cursor;
+        pad(&mut self.padded, data);
+        self.expand(data.len() * 8)?;
+        Ok(&self.history[first..self.cursor])
+    }
+
+    /// Expands the tokens of `padded`, which has `end_bit` bits, to the cursor.
+    fn expand(&mut self, end_bit: usize) -> Result<(), BulkError> {
+        let history = &mut self.history[..HISTORY_BYTES + COPY_SLACK_BYTES];
+        let mut cursor = self.cursor;
+        let mut bit = 0;
+        loop {
+            let mut word = peek_low(&self.padded, bit);
+            let mut token = symbol(word);
+            if token.kind == kind::LITERAL {
+                // Literals come in flocks: take all that this look shows.
+                let (mut bytes, mut count, mut used) = (0u64, 0, 0);
+                while token.kind == kind::LITERAL {
+                    bytes |= u64::from(token.base) << (8 * count);
+                    count += 1;
+                    used += u32::from(token.code_bits);
+                    word >>= token.code_bits;
+                    if used + SYMBOL_LOOK_BITS > PEEK_BITS {
+                        break;
+                    }
+                    token = SYMBOLS_SEEN[(word & ((1 << SYMBOL_LOOK_BITS) - 1)) as usize];
+                }
+                bit += used as usize;
+                if bit > end_bit {
+                    return Err(BulkError::Truncated);
+                }
+                history[cursor..cursor + 8].copy_from_slice(&bytes.to_le_bytes());
+                cursor += count;
+                if cursor > HISTORY_BYTES {
+                    return Err(BulkError::HistoryOverflow);
+                }
+                continue;
+            }
+            if token.code_bits == 0 {
+                return Err(BulkError::ReservedToken);
+            }
+            bit += usize::from(token.code_bits);
+            word >>= token.code_bits;
+            let distance = match token.kind {
+                kind::END => break,
+                kind::CACHED => self.cache.promote(usize::from(token.base & 3)),
+                value_bits => {
+                    let distance = token.base + (word & ((1 << value_bits) - 1)) as u16;
+                    bit += usize::from(value_bits);
+                    word >>= value_bits;
+                    self.cache.push(distance);
+                    distance
+                }
+            };
+            let token = LENGTHS_SEEN[(word & ((1 << LENGTH_LOOK_BITS) - 1)) as usize];
+            if token.code_bits == 0 {
+                return Err(BulkError::ReservedToken);
+            }
+            word >>= token.code_bits;
+            let length = usize::from(token.base) + (word & ((1 << token.kind) - 1)) as usize;
+            bit += usize::from(token.code_bits + token.kind);
+            if bit > end_bit {
+                return Err(BulkError::Truncated);
+            }
+            let distance = usize::from(distance);
+            if distance == 0 || distance > cursor {
+                return Err(BulkError::InvalidDistance(distance as u32));
+            }
+            if length > HISTORY_BYTES - cursor {
+                return Err(BulkError::HistoryOverflow);
+            }
+            copy_match(history, cursor, distance, length);
+            cursor += length;
+        }
+        if bit > end_bit {
+            return Err(BulkError::Truncated);
+        }
+        self.cursor = cursor;
+        Ok(())
+    }
+}
+
+/// The symbol that `word` begins with.
+#[inline(always)]
+fn symbol(word: u64) -> Token {
+    const MASK: u64 = (1 << SYMBOL_LOOK_BITS) - 1;
+    let token = SYMBOLS_SEEN[(word & MASK) as usize];
+    if token.code_bits > 0 {
+        token
+    } else {
+        LONG_SYMBOLS_SEEN[(word >> SYMBOL_LOOK_BITS) as usize & (LONG_SYMBOLS_SEEN.len() - 1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tokens::{
+            Code, END, LENGTH_CODES, SYMBOL_CODES, cached_symbol, distance_symbol, length_class,
+        },
+        *,
+    };
+    use crate::bulk::bits::LowWriter;
+
+    enum Part {
+        Byte(u8),
+        Match(usize, usize),
+        Cached(usize, usize),
+        End,
+    }
+    use Part::*;
+
+    fn stream(parts: &[Part]) -> Vec<u8> {
+        let mut bits = LowWriter::default();
+        bits.begin(1 << 16);
+        let put = |bits: &mut LowWriter, code: Code, value: usize| {
+            bits.put(code.code.into(), code.code_bits.into());
+            let above = value as u64 - u64::from(code.base);
+            bits.put(above, code.value_bits.into());
+        };
+        for part in parts {
+            match *part {
+                Byte(byte) => put(&mut bits, SYMBOL_CODES[usize::from(byte)], 0),
+                End => put(&mut bits, SYMBOL_CODES[END], 0),
+                Match(distance, length) => {
+                    put(&mut bits, SYMBOL_CODES[distance_symbol(distance)], distance);
+                    put(&mut bits, LENGTH_CODES[length_class(length)], length);
+                }
+                Cached(index, length) => {
+                    put(&mut bits, SYMBOL_CODES[cached_symbol(index)], 0);
+                    put(&mut bits, LENGTH_CODES[length_class(length)], length);
+                }
+            }
+        }
+        bits.finish().to_vec()
+    }
+
+    fn expand_one(parts: &[Part]) -> Result<Vec<u8>, BulkError> {
+        let wire = stream(parts);
+        let mut decompressor = Decompressor::new();
+        decompressor
+            .decompress(PACKET_COMPRESSED | PACKET_FLUSHED, &wire)
+            .map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn a_cached_distance_changes_places_with_the_first() {
+        let parts = [
+            Byte(b'a'),
+            Byte(b'b'),
+            Byte(b'c'),
+            Byte(b'd'),
+            Match(4, 2),  // ab; cache 4
+            Match(3, 2),  // da; cache 3 4
+            Cached(1, 2), // abcdabda -4: ab; cache 4 3
+            Cached(1, 2), // abcdabdaab -3: aa; cache 3 4
+            Cached(0, 2), // -3: ba
+            End,
+        ];
+        let plain = expand_one(&parts).unwrap();
+        assert_eq!(
+            plain.iter().map(|&b| b as char).collect::<String>(),
+            "abcdabdaabaaba"
+        );
+    }
+
+    #[test]
+    fn what_no_compressor_writes_is_refused() {
+        for (parts, error) in [
+            (&[Byte(1)][..], BulkError::Truncated),
+            (&[], BulkError::Truncated),
+            (&[Byte(1), Match(2, 2), End], BulkError::InvalidDistance(2)),
+            (&[Byte(1), Cached(0, 2), End], BulkError::InvalidDistance(0)),
+        ] {
+            assert_eq!(expand_one(parts), Err(error));
+        }
+        assert_eq!(
+            Decompressor::new().decompress(PACKET_COMPRESSED, &[0xff; 4]),
+            Err(BulkError::ReservedToken)
+        );
+        let reserved = LENGTH_CODES[31];
+        let mut bits = LowWriter::default();
+        bits.begin(100);
+        for code in [SYMBOL_CODES[0], SYMBOL_CODES[distance_symbol(1)], reserved] {
+            bits.put(code.code.into(), code.code_bits.into());
+        }
+        let wire = bits.finish();
+        let result = Decompressor::new()
+            .decompress(PACKET_COMPRESSED, wire)
+            .err();
+        assert_eq!(result, Some(BulkError::ReservedToken));
+    }
+
+    #[test]
+    fn more_than_the_history_holds_is_refused() {
+        let mut parts = vec![Byte(1)];
+        parts.extend((0..4).map(|_| Match(1, 16_383)));
+        parts.extend([Match(1, 3), End]);
+        assert_eq!(expand_one(&parts).unwrap().len(), 65_536);
+        parts.insert(1, Byte(1));
+        assert_eq!(expand_one(&parts), Err(BulkError::HistoryOverflow));
+    }
+
+    #[test]
+    fn only_a_history_that_is_half_full_can_be_moved() {
+        let mut decompressor = Decompressor::new();
+        let half = stream(&[Byte(1), Match(1, 16_383), Match(1, 16_383), Byte(2), End]);
+        assert_eq!(
+            decompressor.decompress(PACKET_AT_FRONT, &[]).err(),
+            Some(BulkError::HistoryUnderflow)
+        );
+        decompressor.decompress(PACKET_COMPRESSED, &half).unwrap();
+        let more = stream(&[Byte(3), Match(2, 2), End]);
+        let flags = PACKET_COMPRESSED | PACKET_AT_FRONT;
+        assert_eq!(decompressor.decompress(flags, &more).unwrap(), [3, 2, 3]);
+        assert_eq!(decompressor.decompress(flags, &more).unwrap(), [3, 3, 3]);
+    }
+}

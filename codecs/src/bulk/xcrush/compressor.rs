@@ -1,0 +1,262 @@
+use super::{
+    COMPRESSION_TYPE, HEADER_BYTES, HISTORY_BYTES, L1_COMPRESSED, L1_INNER_COMPRESSION,
+    L1_NO_COMPRESSION, L1_PACKET_AT_FRONT, MATCH_BYTES,
+};
+use crate::bulk::{PACKET_COMPRESSED, PACKET_FLUSHED, matches::common_prefix, mppc};
+
+/// Bytes at the end of the history that stay unused, as other compressors leave them.
+const MARGIN_BYTES: usize = 8;
+/// Places are remembered where they are a multiple of this: a match of 23 bytes holds one whole.
+const STEP: usize = 16;
+/// Bytes that are hashed.
+const HASH_BYTES: usize = 8;
+/// Shorter matches cost more than they save, as the second compressor has its own for what is near.
+const MIN_MATCH_BYTES: usize = 32;
+/// Slots of the table, as a power of two.
+const SLOT_BITS: u32 = 16;
+/// Bits of a slot that tell the place; those above tell more of the hash.
+const PLACE_BITS: u32 = 21;
+
+/// Packs messages for a [`Decompressor`](super::Decompressor) that sees all of them, in order.
+///
+/// Holds 2.5 MB, of which the system lends only what has been written.
+#[derive(Debug)]
+pub struct Compressor {
+    inner: mppc::Compressor,
+    history: Vec<u8>,
+    cursor: usize,
+    /// Places by the hash of what stands there.
+    slots: Box<[u32]>,
+    /// The first compressor's output.
+    listed: Vec<u8>,
+    /// Nothing was sent yet: the peer's history is still to be made one with this one.
+    is_new: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Match {
+    start: usize,
+    source: usize,
+    length: usize,
+}
+
+impl Default for Compressor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Compressor {
+    /// Most bytes of a message that can be packed; longer ones go as they are
+    /// (`[MS-RDPEGDI] 3.1.8.2.1`).
+    pub const MAX_MESSAGE_BYTES: usize = 16_382;
+
+    /// A compressor that has seen nothing yet.
+    pub fn new() -> Self {
+        Self {
+            inner: mppc::Compressor::new(mppc::Form::K64),
+            history: vec![0; HISTORY_BYTES],
+            cursor: 0,
+            slots: vec![0; 1 << SLOT_BITS].into(),
+            listed: Vec::new(),
+            is_new: true,
+        }
+    }
+
+    /// Appends `data` to `out`, packed where that makes it smaller, and returns the flags that it
+    /// must be sent under; 0 where it went as it is.
+    pub fn compress(&mut self, data: &[u8], out: &mut Vec<u8>) -> u8 {
+        if data.len() <= HEADER_BYTES || data.len() > Self::MAX_MESSAGE_BYTES {
+            out.extend_from_slice(data);
+            return 0;
+        }
+        let is_at_front = self.is_new || self.cursor + data.len() > HISTORY_BYTES - MARGIN_BYTES;
+        let first = if is_at_front { 0 } else { self.cursor };
+        let end = first + data.len();
+        self.history[first..end].copy_from_slice(data);
+        let has_matches = self.list_matches(first, end);
+        let listed = if has_matches { &self.listed } else { data };
+
+        let mut outer_flags = if has_matches {
+            L1_COMPRESSED | L1_INNER_COMPRESSION
+        } else {
+            L1_NO_COMPRESSION | L1_INNER_COMPRESSION
+        };
+        if is_at_front {
+            outer_flags |= L1_PACKET_AT_FRONT;
+        }
+        let is_smaller = match self.inner.pack(listed) {
+            Some((inner_flags, packed)) if packed.len() + HEADER_BYTES < data.len() => {
+                out.extend([outer_flags, inner_flags]);
+                out.extend_from_slice(packed);
+                true
+            }
+            Some((inner_flags, _)) => {
+                self.inner.forget(inner_flags, listed.len());
+                false
+            }
+            None if listed.len() + HEADER_BYTES < data.len() => {
+                out.extend([outer_flags, 0]);
+                out.extend_from_slice(listed);
+                true
+            }
+            None => false,
+        };
+        if !is_smaller {
+            // Nothing is sent that touches the peer's histories. What went to the front here did
+            // not go there, so that the next message must go to the front again.
+            if is_at_front {
+                self.cursor = HISTORY_BYTES;
+            }
+            out.extend_from_slice(data);
+            return 0;
+        }
+        self.cursor = end;
+        let mut flags = PACKET_COMPRESSED | COMPRESSION_TYPE;
+        if std::mem::take(&mut self.is_new) {
+            flags |= PACKET_FLUSHED;
+        }
+        flags
+    }
+
+    /// Fills `listed` with the matches of `history[first..end]` and the bytes between them; false
+    /// where there are no matches.
+    fn list_matches(&mut self, first: usize, end: usize) -> bool {
+        self.listed.clear();
+        self.listed.extend([0; 2]);
+        let mut matches: u16 = 0;
+        let mut pending = first;
+        let mut at = first;
+        while at + HASH_BYTES <= end {
+            let Some(found) = self.find(at, pending, end) else {
+                at += 1;
+                continue;
+            };
+            // A message is shorter than 64 KiB, and so are its places and matches.
+            self.listed.extend((found.length as u16).to_le_bytes());
+            self.listed
+                .extend(((found.start - first) as u16).to_le_bytes());
+            self.listed.extend((found.source as u32).to_le_bytes());
+            matches += 1;
+            let after = found.start + found.length;
+            let next = (at + 1).next_multiple_of(STEP);
+            for place in (next..after.min(end - HASH_BYTES + 1)).step_by(STEP) {
+                let (slot, tag) = hash(&self.history[place..]);
+                self.slots[slot] = place as u32 | tag;
+            }
+            at = after;
+            pending = after;
+        }
+        if matches == 0 {
+            return false;
+        }
+        // The literals: what lies between the matches listed above.
+        let mut done = first;
+        for index in 0..usize::from(matches) {
+            let entry = 2 + index * MATCH_BYTES;
+            let field =
+                |at: usize| usize::from(u16::from_le_bytes([self.listed[at], self.listed[at + 1]]));
+            let (length, start) = (field(entry), first + field(entry + 2));
+            self.listed.extend_from_slice(&self.history[done..start]);
+            done = start + length;
+        }
+        self.listed.extend_from_slice(&self.history[done..end]);
+        self.listed[..2].copy_from_slice(&matches.to_le_bytes());
+        true
+    }
+
+    /// The match known for `at`, grown backwards as far as `pending`, if it is long enough.
+    /// Remembers the place where it is one of those that are.
+    #[inline(always)]
+    fn find(&mut self, at: usize, pending: usize, end: usize) -> Option<Match> {
+        let history = &*self.history;
+        let (slot, tag) = hash(&history[at..]);
+        let known = self.slots[slot];
+        if at.is_multiple_of(STEP) {
+            self.slots[slot] = at as u32 | tag;
+        }
+        let place = (known & ((1 << PLACE_BITS) - 1)) as usize;
+        // No overlap, and nothing from before the history began anew.
+        if known >> PLACE_BITS != tag >> PLACE_BITS || place + HASH_BYTES > at {
+            return None;
+        }
+        let most = (end - at).min(at - place);
+        let forward = common_prefix(&history[place..place + most], &history[at..at + most]);
+        let mut back = 0;
+        while at - back > pending
+            && place > back
+            && forward + back < at - place
+            && history[at - back - 1] == history[place - back - 1]
+        {
+            back += 1;
+        }
+        let length = forward + back;
+        (forward >= HASH_BYTES && length >= MIN_MATCH_BYTES).then_some(Match {
+            start: at - back,
+            source: place - back,
+            length,
+        })
+    }
+}
+
+/// A slot for the first [`HASH_BYTES`] of `bytes`, and the rest of the hash in place.
+#[inline(always)]
+fn hash(bytes: &[u8]) -> (usize, u32) {
+    let mut word = [0; HASH_BYTES];
+    word.copy_from_slice(&bytes[..HASH_BYTES]);
+    let hash = u64::from_le_bytes(word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let slot = (hash >> (64 - SLOT_BITS)) as usize;
+    (slot, (hash >> SLOT_BITS) as u32 >> PLACE_BITS << PLACE_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Decompressor, *};
+
+    fn noise(seed: u32, bytes: usize) -> Vec<u8> {
+        let mut state = seed;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (state >> 7) as u8
+        };
+        (0..bytes).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_message_from_a_megabyte_ago_is_a_match() {
+        let (mut compressor, mut decompressor) = (Compressor::new(), Decompressor::new());
+        for round in 0..2 {
+            for seed in 1..60 {
+                // Mostly noise, with something that makes it worth packing.
+                let mut message = noise(seed, 12_000);
+                message.extend([0; 3000]);
+                let mut wire = Vec::new();
+                let flags = compressor.compress(&message, &mut wire);
+                assert_eq!(decompressor.decompress(flags, &wire).unwrap(), message);
+                if round > 0 {
+                    assert!(wire.len() < 40, "{} bytes", wire.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_history_that_is_full_begins_anew() {
+        let (mut compressor, mut decompressor) = (Compressor::new(), Decompressor::new());
+        let mut fronts = 0;
+        for seed in 1..400 {
+            let mut message = noise(seed, 12_000);
+            message.extend([0; 3000]);
+            for message in [&message[..], &noise(seed, 900)] {
+                let mut wire = Vec::new();
+                let flags = compressor.compress(message, &mut wire);
+                assert!(wire.len() <= message.len());
+                fronts += u32::from(flags != 0 && wire[0] & L1_PACKET_AT_FRONT != 0);
+                assert_eq!(decompressor.decompress(flags, &wire).unwrap(), message);
+            }
+        }
+        assert_eq!(fronts, 1 + 400 * 15_000 / HISTORY_BYTES as u32);
+    }
+}
