@@ -9,6 +9,7 @@
 //! | raw rows at 8, 15, 16, 24 and 32 bits a pixel                 | [`bitmap`], [`color_depth`], [`palette`] |
 //! | interleaved RLE below 32 bits a pixel                         | [`interleaved`] |
 //! | planar, or RDP 6.0 bitmap compression                         | [`planar`] |
+//! | ClearCodec                                                    | [`clearcodec`] |
 //! | NSCodec                                                       | [`nscodec`] |
 //! | JPEG                                                          | [`jpeg`] |
 //! | alpha alone                                                   | [`alpha`] |
@@ -82,6 +83,7 @@ pub mod alpha;
 pub mod avc;
 pub mod bitmap;
 pub mod bulk;
+pub mod clearcodec;
 pub mod color_depth;
 pub mod geometry;
 pub mod interleaved;

@@ -1,5 +1,5 @@
 //! NSCodec (`[MS-RDPNSC]`): what a server sends as surface bits where it has no better codec in
-//! common with its client, and one of the means of ClearCodec.
+//! common with its client, and one of the means of [`clearcodec`](crate::clearcodec).
 //!
 //! A picture becomes luma, two chroma planes ("orange" and "green") and, where it has one, an
 //! alpha plane. Chroma loses bits ("color loss") and can be shared by four pixels
@@ -26,6 +26,7 @@ mod plane;
 use thiserror::Error;
 
 pub use decoder::decode;
+pub(crate) use decoder::decode_opaque;
 pub use encoder::encode;
 
 use crate::geometry::Size;

@@ -15,6 +15,25 @@ pub fn decode(
     target: &mut PictureMut<'_>,
     scratch: &mut NsCodecScratch,
 ) -> Result<(), DecodeError> {
+    draw(payload, row_order, true, target, scratch)
+}
+
+/// The same, but that the picture is opaque whether or not it has an alpha plane.
+pub(crate) fn decode_opaque(
+    payload: &[u8],
+    target: &mut PictureMut<'_>,
+    scratch: &mut NsCodecScratch,
+) -> Result<(), DecodeError> {
+    draw(payload, RowOrder::TopDown, false, target, scratch)
+}
+
+fn draw(
+    payload: &[u8],
+    row_order: RowOrder,
+    wants_alpha: bool,
+    target: &mut PictureMut<'_>,
+    scratch: &mut NsCodecScratch,
+) -> Result<(), DecodeError> {
     let mut data = payload;
     let header = Header::decode(&mut data)?;
     let size = target.size();
@@ -37,7 +56,9 @@ pub fn decode(
         PlaneReader::new(coded.ok_or(DecodeError::Truncated)?, values[index])
     };
     let (mut luma, mut orange, mut green) = (plane(0)?, plane(1)?, plane(2)?);
-    let mut alpha = (alpha_bytes > 0).then(|| plane(3)).transpose()?;
+    let mut alpha = (wants_alpha && alpha_bytes > 0)
+        .then(|| plane(3))
+        .transpose()?;
 
     let widths = [luma_size, chroma_size, chroma_size, size].map(|size| size.width as usize);
     for (row, width) in scratch.planes.iter_mut().zip(widths) {
@@ -173,6 +194,19 @@ mod tests {
         )
         .unwrap();
         assert_eq!(picture.data(), [2, 2, 2, 255, 1, 1, 1, 255]);
+    }
+
+    #[test]
+    fn an_alpha_plane_is_left_out_of_an_opaque_picture() {
+        let coded = payload([1, 1, 1, 1], 1, false, &[5, 0, 0, 77]);
+        let mut picture = Picture::new(Size::new(1, 1));
+        let mut scratch = NsCodecScratch::default();
+        decode_opaque(&coded, &mut picture.as_mut(), &mut scratch).unwrap();
+        assert_eq!(picture.data(), [5, 5, 5, 255]);
+        assert_eq!(
+            decoded(&coded, Size::new(1, 1)).unwrap().data(),
+            [5, 5, 5, 77]
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@
 #[cfg(feature = "video")]
 mod avc;
 mod bulk;
+mod clearcodec;
+mod fuzz_regressions;
 mod interleaved;
 mod nscodec;
 mod planar;

@@ -1,0 +1,141 @@
+//! The second layer written: columns that both sides have, or get.
+
+use super::bands::BarCaches;
+use super::bars::BarStorage;
+use super::{BAR_SLOTS, Pixel, SHORT_BAR_SLOTS, bgr};
+
+/// Adds a pixel to the hash of a column. Made of what every processor can do to many columns at
+/// once.
+#[inline]
+pub const fn hash_pixel(hash: u32, pixel: Pixel) -> u32 {
+    let hash = hash.wrapping_add(pixel);
+    let hash = hash.wrapping_add(hash << 10);
+    hash ^ (hash >> 6)
+}
+
+/// The hash of a column whose pixels have all been added.
+pub const fn finish_hash(hash: u32, height: usize) -> u32 {
+    let hash = hash.wrapping_add((height as u32).wrapping_mul(0x9E37_79B1));
+    let hash = hash.wrapping_add(hash << 3);
+    let hash = hash ^ (hash >> 11);
+    hash.wrapping_add(hash << 15)
+}
+
+/// The hash of a string of pixels.
+pub fn hash_pixels(pixels: &[Pixel]) -> u32 {
+    let hash = pixels
+        .iter()
+        .fold(0, |hash, &pixel| hash_pixel(hash, pixel));
+    finish_hash(hash, pixels.len())
+}
+
+/// Where the strings of pixels with some hash may be. The last one that was put in is found; what
+/// is found may have been replaced since, and is to be compared.
+#[derive(Clone, Debug)]
+pub struct HashIndex {
+    /// Hash and slot. The length is a power of two.
+    entries: Vec<(u32, u16)>,
+}
+
+impl HashIndex {
+    /// An index of so many slots at least.
+    pub fn new(slots: usize) -> Self {
+        Self {
+            entries: vec![(0, 0); 2 * slots.next_power_of_two()],
+        }
+    }
+
+    /// The slot that was put in under this hash.
+    #[inline]
+    pub fn find(&self, hash: u32) -> Option<usize> {
+        let (of, slot) = self.entries[self.place(hash)];
+        (of == hash).then_some(usize::from(slot))
+    }
+
+    /// Puts a slot in.
+    pub fn insert(&mut self, hash: u32, slot: usize) {
+        let place = self.place(hash);
+        self.entries[place] = (hash, slot as u16);
+    }
+
+    #[inline]
+    fn place(&self, hash: u32) -> usize {
+        hash as usize & (self.entries.len() - 1)
+    }
+}
+
+/// Codes columns against the caches that the decoder has as well.
+#[derive(Clone, Debug)]
+pub struct ColumnWriter {
+    caches: BarCaches,
+    by_bar: HashIndex,
+    by_short_bar: HashIndex,
+}
+
+impl ColumnWriter {
+    /// With empty caches.
+    pub fn new() -> Self {
+        Self {
+            caches: BarCaches::new(),
+            by_bar: HashIndex::new(BAR_SLOTS),
+            by_short_bar: HashIndex::new(SHORT_BAR_SLOTS),
+        }
+    }
+
+    /// Whether a column with this hash has most likely been sent before.
+    #[inline]
+    pub fn knows(&self, hash: u32) -> bool {
+        self.by_bar.find(hash).is_some()
+    }
+
+    /// Appends a column of a band with this background.
+    pub fn write(&mut self, column: &[Pixel], hash: u32, background: Pixel, out: &mut Vec<u8>) {
+        if let Some(slot) = found(&self.by_bar, hash, &self.caches.bars, column) {
+            out.extend((0x8000 | slot as u16).to_le_bytes());
+            return;
+        }
+        let is_background = |pixel: &Pixel| *pixel == background;
+        let on = column
+            .iter()
+            .take_while(|pixel| is_background(pixel))
+            .count();
+        let below = column[on..].iter().rev();
+        let off = column.len() - below.take_while(|pixel| is_background(pixel)).count();
+        let on = if on == column.len() { off } else { on };
+        self.write_short(&column[on..off], on, out);
+        self.by_bar.insert(hash, self.caches.bars.cursor());
+        let bar = self.caches.bars.advance();
+        bar.compose(column.len(), background, on, &column[on..off]);
+    }
+
+    fn write_short(&mut self, short: &[Pixel], on: usize, out: &mut Vec<u8>) {
+        let hash = hash_pixels(short);
+        // One without pixels takes a byte less as new than as known.
+        if !short.is_empty()
+            && let Some(slot) = found(&self.by_short_bar, hash, &self.caches.short_bars, short)
+        {
+            out.extend((0x4000 | slot as u16).to_le_bytes());
+            out.push(on as u8);
+            return;
+        }
+        out.extend([on as u8, (on + short.len()) as u8]);
+        out.extend(short.iter().flat_map(|&pixel| bgr(pixel)));
+        self.by_short_bar
+            .insert(hash, self.caches.short_bars.cursor());
+        let bar = self.caches.short_bars.advance();
+        bar.compose(short.len(), 0, 0, short);
+    }
+
+    /// Bytes that caches and indexes take.
+    pub fn memory_bytes(&self) -> usize {
+        let entries = self.by_bar.entries.len() + self.by_short_bar.entries.len();
+        self.caches.bars.memory_bytes()
+            + self.caches.short_bars.memory_bytes()
+            + entries * size_of::<(u32, u16)>()
+    }
+}
+
+fn found(index: &HashIndex, hash: u32, storage: &BarStorage, pixels: &[Pixel]) -> Option<usize> {
+    let slot = index.find(hash)?;
+    (storage.get(slot).pixels() == pixels).then_some(slot)
+}

@@ -1,0 +1,174 @@
+//! The first layer: runs of one color (`[MS-RDPEGFX] 2.2.4.1.1.1`).
+
+use super::{ClearCodecError, OPAQUE, Pixel, bgr, pixel, push_run, take, take_run};
+use crate::picture::{BYTES_PER_PIXEL, PictureMut};
+
+/// Draws all runs, from the first pixel on. Pixels after the last run stay as they are.
+pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCodecError> {
+    let (mut color, mut run) = ([0; BYTES_PER_PIXEL], 0);
+    for y in 0..target.size().height {
+        let mut left = target.row_mut(y).as_chunks_mut().0;
+        while !left.is_empty() {
+            if run == 0 {
+                if data.is_empty() {
+                    return Ok(());
+                }
+                color = pixel(take(&mut data)?).to_le_bytes();
+                run = take_run(&mut data)? as usize;
+            }
+            let (now, rest) = left.split_at_mut(run.min(left.len()));
+            now.fill(color);
+            run -= now.len();
+            left = rest;
+        }
+    }
+    if run > 0 || !data.is_empty() {
+        return Err(ClearCodecError::RunTooLong);
+    }
+    Ok(())
+}
+
+/// Makes runs of pixels in raster order, some of which may be of any color.
+#[derive(Debug, Default)]
+pub struct RunWriter {
+    color: Option<Pixel>,
+    run: u32,
+    pub data: Vec<u8>,
+}
+
+impl RunWriter {
+    /// Forgets all that was written.
+    pub fn clear(&mut self) {
+        self.color = None;
+        self.run = 0;
+        self.data.clear();
+    }
+
+    /// Goes on with pixels that another layer draws over: they belong to the run before them, or
+    /// to the first that comes.
+    pub fn skip(&mut self, count: usize) {
+        self.grow(count);
+    }
+
+    /// Goes on with `pixels`.
+    pub fn push(&mut self, mut pixels: &[Pixel]) {
+        while let Some(&next) = pixels.first() {
+            if self.color.is_some_and(|color| color != next) {
+                self.finish();
+            }
+            self.color = Some(next);
+            let same = same_prefix(next, pixels);
+            self.grow(same);
+            pixels = &pixels[same..];
+        }
+    }
+
+    /// Writes the run that is open. Pixels of any color alone need no run.
+    pub fn finish(&mut self) {
+        if let (Some(color), run @ 1..) = (self.color.take(), self.run) {
+            self.data.extend(bgr(color));
+            push_run(run, &mut self.data);
+            self.run = 0;
+        }
+    }
+
+    fn grow(&mut self, count: usize) {
+        // Both edges of a picture have 16 bits: their product fits.
+        self.run += count as u32;
+    }
+}
+
+/// How many pixels at the start are `color`.
+pub fn same_prefix(color: Pixel, pixels: &[Pixel]) -> usize {
+    const LANES: usize = 16;
+    let (chunks, _) = pixels.as_chunks::<LANES>();
+    let whole = chunks
+        .iter()
+        .take_while(|chunk| chunk.iter().fold(0, |all, &pixel| all | (pixel ^ color)) == 0)
+        .count();
+    let rest = &pixels[whole * LANES..];
+    whole * LANES + rest.iter().take_while(|&&pixel| pixel == color).count()
+}
+
+/// A row of a picture as the encoder has it.
+pub fn opaque_pixels(row: &[u8], pixels: &mut [Pixel]) {
+    for (to, from) in pixels.iter_mut().zip(row.as_chunks().0) {
+        *to = Pixel::from_le_bytes(*from) | OPAQUE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Size;
+    use crate::picture::Picture;
+
+    fn drawn(data: &[u8], size: Size) -> Result<Vec<u8>, ClearCodecError> {
+        let mut picture = Picture::filled(size, [9; 4]);
+        draw(data, &mut picture.as_mut())?;
+        Ok(picture.data().iter().copied().step_by(4).collect())
+    }
+
+    #[test]
+    fn runs_go_on_in_the_next_row_and_end_where_they_will() {
+        let size = Size::new(3, 3);
+        let data = [1, 1, 1, 4, 2, 2, 2, 0, 3, 3, 3, 2];
+        assert_eq!(drawn(&data, size).unwrap(), [1, 1, 1, 1, 3, 3, 9, 9, 9]);
+        assert_eq!(drawn(&[], size).unwrap(), [9; 9]);
+    }
+
+    #[test]
+    fn a_run_beyond_the_last_pixel_is_refused() {
+        let size = Size::new(3, 1);
+        assert_eq!(drawn(&[1, 1, 1, 4], size), Err(ClearCodecError::RunTooLong));
+        let more = [1, 1, 1, 3, 1, 1, 1, 1];
+        assert_eq!(drawn(&more, size), Err(ClearCodecError::RunTooLong));
+        for data in [
+            &[1, 1][..],
+            &[1, 1, 1],
+            &[1, 1, 1, 255, 1],
+            &[1, 1, 1, 255, 255, 255, 0],
+        ] {
+            assert_eq!(drawn(data, size), Err(ClearCodecError::Truncated));
+        }
+    }
+
+    #[test]
+    fn a_length_has_the_fewest_bytes_that_hold_it() {
+        for (pixels, bytes) in [(254, 4), (255, 6), (65_534, 6), (65_535, 10), (70_000, 10)] {
+            let mut writer = RunWriter::default();
+            writer.push(&vec![pixel([5, 5, 5]); pixels]);
+            writer.finish();
+            assert_eq!(writer.data.len(), bytes, "{pixels}");
+            let drawn = drawn(&writer.data, Size::new(pixels as u32, 1)).unwrap();
+            assert!(drawn.iter().all(|&blue| blue == 5));
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_over_costs_nothing() {
+        let [a, b] = [pixel([1, 1, 1]), pixel([2, 2, 2])];
+        let mut writer = RunWriter::default();
+        writer.skip(2);
+        writer.push(&[a]);
+        writer.skip(3);
+        writer.push(&[a, b]);
+        writer.skip(1);
+        writer.finish();
+        assert_eq!(writer.data, [1, 1, 1, 7, 2, 2, 2, 2]);
+        writer.clear();
+        writer.skip(9);
+        writer.finish();
+        assert!(writer.data.is_empty());
+    }
+
+    #[test]
+    fn the_same_pixels_at_the_start_are_counted_across_chunks() {
+        for same in 0..70 {
+            let mut pixels = vec![7; same];
+            assert_eq!(same_prefix(7, &pixels), same);
+            pixels.extend([8, 7, 7]);
+            assert_eq!(same_prefix(7, &pixels), same);
+        }
+    }
+}

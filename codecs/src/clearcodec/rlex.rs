@@ -1,0 +1,312 @@
+//! RLEX, for rectangles of few colors (`[MS-RDPEGFX] 2.2.4.1.1.3.1.1`): runs and suites of indexes
+//! into a palette.
+//!
+//! A segment is a run of one index, and then a suite: that index, the next one, and so on up to
+//! the segment's stop index. Suite and stop share a byte, the stop in as many of the low bits as
+//! the palette needs. A good palette has its colors in the order in which they follow each other.
+
+use super::{ClearCodecError, Pixel, bgr, pixel, push_run, residual, take, take_run};
+use crate::picture::{BYTES_PER_PIXEL, PictureMut};
+
+/// The most colors of a palette.
+const MAX_COLORS: usize = 127;
+/// Pixels that are written at once, where the row has room, whether or not all are due.
+const BLOCK: usize = 8;
+
+/// How many bits of a segment's first byte are its stop index.
+const fn stop_bits(colors: usize) -> u32 {
+    match colors {
+        0..=2 => 1,
+        _ => (colors - 1).ilog2() + 1,
+    }
+}
+
+/// Draws a rectangle. Pixels after the last segment stay as they are.
+pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCodecError> {
+    let [count] = take(&mut data)?;
+    let colors = usize::from(count);
+    if !(1..=MAX_COLORS).contains(&colors) {
+        return Err(ClearCodecError::PaletteCount(count));
+    }
+    let mut palette = [[0; BYTES_PER_PIXEL]; MAX_COLORS + BLOCK];
+    for color in &mut palette[..colors] {
+        *color = pixel(take(&mut data)?).to_le_bytes();
+    }
+    let bits = stop_bits(colors);
+    // What is left of the segment: a run, then the colors from `next` up to `end`.
+    let (mut run, mut next, mut end) = (0, 0, 0);
+    for y in 0..target.size().height {
+        let row = target.row_mut(y).as_chunks_mut::<BYTES_PER_PIXEL>().0;
+        let width = row.len();
+        let mut x = 0;
+        while x < width {
+            if run == 0 && next == end {
+                let Some(&first) = data.split_off_first() else {
+                    return Ok(());
+                };
+                let stop = first & ((1 << bits) - 1);
+                let depth = first >> bits;
+                if stop >= count || depth > stop {
+                    return Err(ClearCodecError::Suite { stop, depth, count });
+                }
+                next = usize::from(stop - depth);
+                end = usize::from(stop) + 1;
+                run = take_run(&mut data)? as usize;
+            }
+            if run > 0 {
+                let now = run.min(width - x);
+                let color = palette[next];
+                match row[x..].first_chunk_mut::<BLOCK>() {
+                    Some(block) if now <= BLOCK => *block = [color; BLOCK],
+                    _ => row[x..x + now].fill(color),
+                }
+                run -= now;
+                x += now;
+            }
+            let now = (end - next).min(width - x);
+            let suite = &palette[next..];
+            match (row[x..].first_chunk_mut::<BLOCK>(), suite.first_chunk()) {
+                (Some(block), Some(suite)) if now <= BLOCK => *block = *suite,
+                _ => row[x..x + now].copy_from_slice(&suite[..now]),
+            }
+            next += now;
+            x += now;
+        }
+    }
+    if run > 0 || next < end || !data.is_empty() {
+        return Err(ClearCodecError::RunTooLong);
+    }
+    Ok(())
+}
+
+/// Codes rectangles, and keeps the memory that it needs for that.
+#[derive(Debug)]
+pub struct RlexEncoder {
+    palette: Vec<Pixel>,
+    /// By a color's hash: its index in the palette, or what an earlier rectangle left there.
+    indexes: [u8; 1024],
+    pub data: Vec<u8>,
+}
+
+impl Default for RlexEncoder {
+    fn default() -> Self {
+        Self {
+            palette: Vec::with_capacity(MAX_COLORS),
+            indexes: [0; 1024],
+            data: Vec::new(),
+        }
+    }
+}
+
+impl RlexEncoder {
+    /// Codes rows of pixels into `data`; false where there are too many colors, or it would take
+    /// `limit` bytes or more.
+    pub fn encode<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a [Pixel]> + Clone,
+        limit: usize,
+    ) -> bool {
+        self.data.clear();
+        self.palette.clear();
+        for row in rows.clone() {
+            let mut rest = row;
+            while let Some(&color) = rest.first() {
+                if self.index_or_insert(color).is_none() {
+                    return false;
+                }
+                rest = &rest[residual::same_prefix(color, rest)..];
+            }
+        }
+        let head_bytes = 1 + 3 * self.palette.len();
+        if head_bytes >= limit {
+            return false;
+        }
+        self.data.push(self.palette.len() as u8);
+        self.data
+            .extend(self.palette.iter().flat_map(|&color| bgr(color)));
+        let bits = stop_bits(self.palette.len());
+        let max_depth = u8::MAX >> bits;
+
+        let mut segment: Option<Segment> = None;
+        for row in rows {
+            let mut rest = row;
+            while let Some(&color) = rest.first() {
+                let index = self.index(color);
+                let mut same = residual::same_prefix(color, rest) as u32;
+                rest = &rest[same as usize..];
+                if let Some(open) = &mut segment {
+                    if open.depth == 0 && index == open.start {
+                        // A run that goes on in the next row.
+                        open.run += same;
+                        continue;
+                    }
+                    if index == open.start + open.depth + 1 && open.depth < max_depth {
+                        open.depth += 1;
+                        same -= 1;
+                    }
+                    if same == 0 {
+                        continue;
+                    }
+                    open.write(bits, &mut self.data);
+                    if self.data.len() >= limit {
+                        return false;
+                    }
+                }
+                // The suite starts with the run's own color, so that the run is one shorter.
+                segment = Some(Segment {
+                    run: same - 1,
+                    start: index,
+                    depth: 0,
+                });
+            }
+        }
+        if let Some(open) = segment {
+            open.write(bits, &mut self.data);
+        }
+        self.data.len() < limit
+    }
+
+    fn slot(color: Pixel) -> usize {
+        (color.wrapping_mul(0x9E37_79B1) >> 22) as usize
+    }
+
+    /// The index of a color of the palette.
+    fn index(&mut self, color: Pixel) -> u8 {
+        let hint = self.indexes[Self::slot(color)];
+        if self.palette.get(usize::from(hint)) == Some(&color) {
+            return hint;
+        }
+        let index = self.palette.iter().position(|&other| other == color);
+        let index = index.expect("every color has been inserted") as u8;
+        self.indexes[Self::slot(color)] = index;
+        index
+    }
+
+    fn index_or_insert(&mut self, color: Pixel) -> Option<u8> {
+        let hint = self.indexes[Self::slot(color)];
+        if self.palette.get(usize::from(hint)) == Some(&color) {
+            return Some(hint);
+        }
+        let index = match self.palette.iter().position(|&other| other == color) {
+            Some(index) => index,
+            None if self.palette.len() == MAX_COLORS => return None,
+            None => {
+                self.palette.push(color);
+                self.palette.len() - 1
+            }
+        } as u8;
+        self.indexes[Self::slot(color)] = index;
+        Some(index)
+    }
+}
+
+struct Segment {
+    run: u32,
+    start: u8,
+    depth: u8,
+}
+
+impl Segment {
+    fn write(&self, bits: u32, out: &mut Vec<u8>) {
+        out.push((self.start + self.depth) | self.depth << bits);
+        push_run(self.run, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geometry::Size;
+    use crate::picture::Picture;
+
+    fn drawn(data: &[u8], size: Size) -> Result<Picture, ClearCodecError> {
+        let mut picture = Picture::filled(size, [9; 4]);
+        draw(data, &mut picture.as_mut())?;
+        Ok(picture)
+    }
+
+    fn blues(data: &[u8], size: Size) -> Result<Vec<u8>, ClearCodecError> {
+        let picture = drawn(data, size)?;
+        Ok(picture.data().iter().copied().step_by(4).collect())
+    }
+
+    const PALETTE: [u8; 10] = [3, 10, 0, 0, 20, 0, 0, 30, 0, 0];
+
+    #[test]
+    fn a_suite_follows_its_run() {
+        // Three colors take two bits.
+        let data = [&PALETTE[..], &[0b10_10, 2, 0b00_01, 1]].concat();
+        assert_eq!(
+            blues(&data, Size::new(4, 2)).unwrap(),
+            [10, 10, 10, 20, 30, 20, 20, 9]
+        );
+    }
+
+    #[test]
+    fn a_palette_of_one_color_takes_a_bit() {
+        assert_eq!(
+            [1, 2, 3, 4, 5, 14, 127].map(stop_bits),
+            [1, 1, 2, 2, 3, 4, 7]
+        );
+        assert_eq!(blues(&[1, 7, 7, 7, 0, 2], Size::new(3, 1)).unwrap(), [7; 3]);
+    }
+
+    #[test]
+    fn what_leaves_the_palette_or_the_picture_is_refused() {
+        let size = Size::new(2, 1);
+        let suite = |byte| blues(&[&PALETTE[..], &[byte, 0]].concat(), size);
+        let fault = |stop, depth| {
+            Err(ClearCodecError::Suite {
+                stop,
+                depth,
+                count: 3,
+            })
+        };
+        assert_eq!(suite(0b11), fault(3, 0));
+        assert_eq!(suite(0b10_01), fault(1, 2));
+        assert_eq!(suite(0b10_10), Err(ClearCodecError::RunTooLong));
+        assert_eq!(blues(&[0], size), Err(ClearCodecError::PaletteCount(0)));
+        assert_eq!(blues(&[128], size), Err(ClearCodecError::PaletteCount(128)));
+        assert_eq!(
+            blues(&[2, 1, 2, 3, 4], size),
+            Err(ClearCodecError::Truncated)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_rectangle_of_few_colors_comes_back(
+            (width, height) in (1usize..40, 1usize..12),
+            colors in 1u32..140,
+            values in prop::collection::vec((any::<u8>(), prop_oneof![Just(1usize), 1usize..9]), 480),
+        ) {
+            let pixels: Vec<Pixel> = values
+                .iter()
+                .flat_map(|&(value, run)| std::iter::repeat_n(pixel([(u32::from(value) % colors) as u8, 7, 0]), run))
+                .take(width * height)
+                .collect();
+            let mut encoder = RlexEncoder::default();
+            let rows = pixels.chunks(width);
+            let mut distinct = pixels.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            let fits = encoder.encode(rows.clone(), usize::MAX);
+            prop_assert_eq!(fits, distinct.len() <= MAX_COLORS);
+            if fits {
+                let picture = drawn(&encoder.data, Size::new(width as u32, height as u32)).unwrap();
+                let drawn = picture.data().as_chunks().0.iter().map(|bytes| Pixel::from_le_bytes(*bytes));
+                prop_assert!(drawn.eq(pixels.iter().copied()));
+                let bytes = encoder.data.len();
+                prop_assert!(!encoder.encode(rows.clone(), bytes));
+                prop_assert!(encoder.encode(rows, bytes + 1));
+            }
+        }
+
+        #[test]
+        fn random_bytes_never_panic(data in prop::collection::vec(prop_oneof![0u8..4, any::<u8>()], 0..100), (width, height) in (1u32..30, 1u32..10)) {
+            let _ = drawn(&data, Size::new(width, height));
+        }
+    }
+}
