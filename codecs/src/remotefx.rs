@@ -26,6 +26,7 @@ pub(crate) mod fields;
 mod painter;
 pub mod quant;
 pub mod rlgr;
+pub(crate) mod simd;
 mod tile;
 pub(crate) mod tile_source;
 

@@ -6,7 +6,9 @@ use crate::remotefx::{
     color::ycbcr_to_bgra,
     dwt::{self, DwtScratch},
     quant::{Band, Borders, Quant, dequantize},
-    rlgr, sum_deltas,
+    rlgr,
+    simd::dispatch,
+    sum_deltas,
 };
 
 use super::{
@@ -135,12 +137,17 @@ impl Tile {
 
     /// Turns the coefficients into pixels.
     pub fn paint(&self, borders: Borders, scratch: &mut Scratch, bgra: &mut [u8; TILE_BYTES]) {
-        *scratch.components = *self.components;
-        for component in scratch.components.iter_mut() {
-            dwt::inverse(component, borders, &mut scratch.dwt);
-        }
-        let [y, cb, cr] = &*scratch.components;
-        ycbcr_to_bgra(y, cb, cr, bgra);
+        dispatch(|| {
+            for (coefficients, samples) in self.components.iter().zip(scratch.components.iter_mut())
+            {
+                dwt::inverse(coefficients, borders, &mut scratch.dwt, samples);
+            }
+            let [y, cb, cr] = scratch.components.each_ref().map(|c| c.as_chunks().0);
+            let samples = y.iter().zip(cb).zip(cr);
+            for (out, ((y, cb), cr)) in bgra.as_chunks_mut().0.iter_mut().zip(samples) {
+                ycbcr_to_bgra(y, cb, cr, out);
+            }
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Colour conversion of RemoteFX (`[MS-RDPRFX] 3.1.8.1.3`, `3.1.8.2.5`).
 
-use super::{Component, TILE_BYTES, TILE_SIZE, TILE_STRIDE_BYTES};
+use super::{TILE_SIZE, TILE_STRIDE_BYTES};
 
 /// Fractional bits of the samples.
 const SAMPLE_BITS: u32 = 5;
@@ -11,10 +11,17 @@ const fn factor(value: f64) -> i32 {
     (value * (1 << FACTOR_BITS) as f64 + 0.5) as i32
 }
 
-const CR_TO_RED: i32 = factor(1.402_525);
-const CB_TO_GREEN: i32 = factor(0.343_730);
-const CR_TO_GREEN: i32 = factor(0.714_401);
-const CB_TO_BLUE: i32 = factor(1.769_905);
+/// A factor below one, with 15 fractional bits.
+const fn fraction(value: f64) -> i16 {
+    (value * (1 << 15) as f64 + 0.5) as i16
+}
+
+/// Less the one that is added by itself.
+const CR_TO_RED: i16 = fraction(0.402_525);
+const CB_TO_GREEN: i16 = fraction(0.343_730);
+const CR_TO_GREEN: i16 = fraction(0.714_401);
+/// Less the one that is added by itself.
+const CB_TO_BLUE: i16 = fraction(0.769_905);
 
 const RED_TO_Y: i32 = factor(0.299);
 const GREEN_TO_Y: i32 = factor(0.587);
@@ -26,20 +33,39 @@ const RED_TO_CR: i32 = factor(0.499_813);
 const GREEN_TO_CR: i32 = factor(0.418_531);
 const BLUE_TO_CR: i32 = factor(0.081_282);
 
-/// Turns the samples of a tile's components, with five fractional bits, into opaque BGRA.
-pub fn ycbcr_to_bgra(y: &Component, cb: &Component, cr: &Component, bgra: &mut [u8; TILE_BYTES]) {
-    let samples = y.iter().zip(cb).zip(cr);
-    for (pixel, ((&y, &cb), &cr)) in bgra.chunks_exact_mut(4).zip(samples) {
-        let (cb, cr) = (i32::from(cb), i32::from(cr));
-        // Level shift, and half a step so that the last shift rounds.
-        let level = (128 << SAMPLE_BITS) + (1 << (SAMPLE_BITS - 1));
-        let y = (i32::from(y) + level) << FACTOR_BITS;
-        let channel = |value: i32| (value >> (FACTOR_BITS + SAMPLE_BITS)).clamp(0, 255) as u8;
-        pixel[0] = channel(y + CB_TO_BLUE * cb);
-        pixel[1] = channel(y - CB_TO_GREEN * cb - CR_TO_GREEN * cr);
-        pixel[2] = channel(y + CR_TO_RED * cr);
-        pixel[3] = 255;
+/// Turns a row of samples, with five fractional bits, into opaque BGRA.
+///
+/// Products are rounded to a thirty-second of a step, sums to the nearest step. Sums keep to 16
+/// bits, at whose ends they stay: right for samples up to four times as far from zero as any
+/// picture has.
+#[inline(always)]
+pub fn ycbcr_to_bgra(
+    y: &[i16; TILE_SIZE],
+    cb: &[i16; TILE_SIZE],
+    cr: &[i16; TILE_SIZE],
+    bgra: &mut [u8; TILE_STRIDE_BYTES],
+) {
+    // Level shift, and half a step so that the last shift rounds.
+    const LEVEL: i16 = (128 << SAMPLE_BITS) + (1 << (SAMPLE_BITS - 1));
+    let step = |value: i16| (value >> SAMPLE_BITS).clamp(0, 255) as u16;
+    let pixels = bgra.as_chunks_mut::<4>().0;
+    for i in 0..TILE_SIZE {
+        let (y, cb, cr) = (y[i].saturating_add(LEVEL), cb[i], cr[i]);
+        let blue = y.saturating_add(cb.saturating_add(product(cb, CB_TO_BLUE)));
+        let green = y
+            .saturating_sub(product(cb, CB_TO_GREEN))
+            .saturating_sub(product(cr, CR_TO_GREEN));
+        let red = y.saturating_add(cr.saturating_add(product(cr, CR_TO_RED)));
+        let low = u32::from(step(blue) | step(green) << 8);
+        let high = u32::from(step(red) | 0xff00);
+        pixels[i] = (low | high << 16).to_le_bytes();
     }
+}
+
+/// A sample times a factor with 15 fractional bits, to the nearest.
+#[inline(always)]
+fn product(sample: i16, factor: i16) -> i16 {
+    ((((i32::from(sample) * i32::from(factor)) >> 14) + 1) >> 1) as i16
 }
 
 /// Turns a row of pixels into the samples of its components, with five fractional bits
@@ -66,17 +92,53 @@ pub fn bgra_to_ycbcr(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remotefx::TILE_AREA;
+    use proptest::prelude::*;
+
+    fn convert(y: i16, cb: i16, cr: i16) -> [u8; 4] {
+        let mut bgra = [0; TILE_STRIDE_BYTES];
+        let flat = |value| [value; TILE_SIZE];
+        ycbcr_to_bgra(&flat(y), &flat(cb), &flat(cr), &mut bgra);
+        bgra[..4].try_into().expect("four bytes")
+    }
 
     #[test]
     fn grey_has_no_colour_and_extremes_are_clamped() {
-        let mut bgra = [0; TILE_BYTES];
-        let flat = |value: i16| [value; TILE_AREA];
-        ycbcr_to_bgra(&flat(0), &flat(0), &flat(0), &mut bgra);
-        assert_eq!(bgra[..4], [128, 128, 128, 255]);
-        ycbcr_to_bgra(&flat(i16::MAX), &flat(0), &flat(0), &mut bgra);
-        assert_eq!(bgra[..4], [255, 255, 255, 255]);
-        ycbcr_to_bgra(&flat(i16::MIN), &flat(i16::MIN), &flat(i16::MIN), &mut bgra);
-        assert_eq!(bgra[0], 0);
+        assert_eq!(convert(0, 0, 0), [128, 128, 128, 255]);
+        assert_eq!(convert(i16::MAX, 0, 0), [255, 255, 255, 255]);
+        assert_eq!(convert(i16::MIN, 0, 0), [0, 0, 0, 255]);
+        assert_eq!(convert(0, i16::MIN, 0)[0], 0);
+        assert_eq!(convert(0, 0, i16::MAX)[2], 255);
+    }
+
+    proptest! {
+        #[test]
+        fn pixels_are_those_of_the_equations(
+            y in -8192i16..8192,
+            cb in -8192i16..8192,
+            cr in -8192i16..8192,
+        ) {
+            let [y_real, cb_real, cr_real] = [y, cb, cr].map(|sample| f64::from(sample) / 32.0);
+            let wanted = [
+                y_real + 128.0 + 1.769_905 * cb_real,
+                y_real + 128.0 - 0.343_730 * cb_real - 0.714_401 * cr_real,
+                y_real + 128.0 + 1.402_525 * cr_real,
+            ];
+            for (got, wanted) in convert(y, cb, cr).into_iter().zip(wanted) {
+                let off = (f64::from(got) - wanted.clamp(0.0, 255.0)).abs();
+                // Half a step, and what two products lose.
+                prop_assert!(off <= 0.5 + 1.2 / 32.0, "{got} for {wanted}");
+            }
+        }
+
+        #[test]
+        fn a_colour_that_goes_both_ways_is_off_by_no_more_than_one(pixel: [u8; 3]) {
+            let mut bgra = [255; TILE_STRIDE_BYTES];
+            bgra[..3].copy_from_slice(&pixel);
+            let [mut y, mut cb, mut cr] = [[0; TILE_SIZE]; 3];
+            bgra_to_ycbcr(&bgra, &mut y, &mut cb, &mut cr);
+            for (got, wanted) in convert(y[0], cb[0], cr[0]).into_iter().zip(pixel) {
+                prop_assert!(got.abs_diff(wanted) <= 1, "{got} for {wanted}");
+            }
+        }
     }
 }

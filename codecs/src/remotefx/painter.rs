@@ -1,14 +1,8 @@
 //! The tiles of a tile set into a picture.
 
-use crate::{
-    geometry::Rect,
-    picture::{BYTES_PER_PIXEL, PictureMut},
-};
+use crate::{geometry::Rect, picture::PictureMut};
 
-use super::{
-    Entropy, TILE_BYTES, TILE_SIZE, TILE_STRIDE_BYTES, blocks::Tile, quant::Quant,
-    tile::TileDecoder,
-};
+use super::{Entropy, TILE_SIZE, blocks::Tile, quant::Quant, tile::TileDecoder};
 
 const SIDE: i32 = TILE_SIZE as i32;
 
@@ -181,16 +175,13 @@ impl Job<'_> {
                 decoder.decode(self.entropy, data, quants);
                 is_decoded = true;
             }
-            let first = (piece.top - place.top) as usize * TILE_STRIDE_BYTES
-                + (piece.left - place.left) as usize * BYTES_PER_PIXEL;
-            let row_bytes = piece.width() as usize * BYTES_PER_PIXEL;
-            let rows = decoder.bgra()[first..].chunks(TILE_STRIDE_BYTES);
-            for (y, row) in (piece.top..piece.bottom).zip(rows) {
-                let left = piece.left as usize * BYTES_PER_PIXEL;
-                target.row_mut(y as u32 - top)[left..left + row_bytes]
-                    .copy_from_slice(&row[..row_bytes]);
+            let at = (
+                (piece.left - place.left) as usize,
+                (piece.top - place.top) as usize,
+            );
+            if let Some(mut target) = target.sub(&piece.translate(0, -(top as i32))) {
+                decoder.paint(at, &mut target);
             }
         }
-        debug_assert_eq!(decoder.bgra().len(), TILE_BYTES);
     }
 }

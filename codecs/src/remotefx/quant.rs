@@ -179,6 +179,7 @@ pub fn quantize(coefficients: &mut super::Component, borders: Borders, quant: &Q
 }
 
 /// Multiplies the coefficients of every band by its scale.
+#[inline(always)]
 pub fn dequantize(
     coefficients: &mut super::Component,
     borders: Borders,

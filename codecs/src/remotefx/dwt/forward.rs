@@ -9,16 +9,16 @@
 //!
 //! Columns first, then rows.
 
-use super::{ceil_average, floor_average};
+use super::{Plane, ceil_average, floor_average};
 use crate::remotefx::{Component, TILE_SIZE, quant::Borders};
 
 /// Memory that the transform works in: rows [`TILE_SIZE`] apart.
 #[derive(Debug)]
 pub struct ForwardScratch {
     /// Low rows, then high rows, of a level.
-    lifted: [[i16; TILE_SIZE]; TILE_SIZE],
+    lifted: Plane,
     /// What is left for the levels that follow.
-    low: [[i16; TILE_SIZE]; TILE_SIZE],
+    low: Plane,
 }
 
 impl Default for ForwardScratch {
@@ -88,8 +88,8 @@ fn high(before: i16, sample: i16, after: i16) -> i16 {
 
 /// All columns at once: each step works on whole rows.
 fn columns<const SIZE: usize, const LOW: usize, const HIGH: usize>(
-    samples: &[[i16; TILE_SIZE]; TILE_SIZE],
-    lifted: &mut [[i16; TILE_SIZE]; TILE_SIZE],
+    samples: &Plane,
+    lifted: &mut Plane,
 ) {
     for n in 0..HIGH {
         let (before, sample) = (&samples[2 * n], &samples[2 * n + 1]);
@@ -200,7 +200,8 @@ mod tests {
                 let samples = tile(seed);
                 let mut component = samples;
                 forward(&mut component, borders, &mut ForwardScratch::default());
-                inverse(&mut component, borders, &mut DwtScratch::default());
+                let coefficients = component;
+                inverse(&coefficients, borders, &mut DwtScratch::default(), &mut component);
                 // A bit of each high coefficient is dropped at each level, in both directions.
                 for (i, (got, wanted)) in component.iter().zip(&samples).enumerate() {
                     prop_assert!(got.abs_diff(*wanted) <= 12, "{borders:?} {i}: {got} for {wanted}");

@@ -1,6 +1,6 @@
 //! RLGR, encoding (`[MS-RDPRFX] 3.1.8.1.7.3.2`).
 
-use super::{DOWN_NONZERO, DOWN_RUN, MAX_SCALED, SCALE_BITS, UP_RUN, UP_ZERO};
+use super::{DOWN_NONZERO, DOWN_RICE, DOWN_RUN, MAX_SCALED, SCALE_BITS, UP_RUN, UP_ZERO};
 use crate::remotefx::{Entropy, bits::BitWriter};
 
 /// Appends the code of all `values` to `out`.
@@ -111,7 +111,7 @@ impl Rice {
             bits.write(code & ((1 << k) - 1), 1 + k);
         }
         match quotient {
-            0 => self.scaled = self.scaled.saturating_sub(2),
+            0 => self.scaled = self.scaled.saturating_sub(DOWN_RICE),
             1 => {}
             _ => self.scaled = (self.scaled + quotient).min(MAX_SCALED),
         }
@@ -121,7 +121,7 @@ impl Rice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remotefx::rlgr::decode;
+    use crate::remotefx::{TILE_AREA, rlgr::decode};
     use proptest::prelude::*;
 
     proptest! {
@@ -136,11 +136,12 @@ mod tests {
                 values.resize(values.len() + zeros * usize::from(value % 3 == 0), 0);
                 values.push(value >> shift);
             }
+            values.resize(TILE_AREA, 0);
             let mut bytes = vec![1, 2];
             encode(entropy, &values, &mut bytes);
-            let mut decoded = vec![9; values.len()];
+            let mut decoded = [9; TILE_AREA];
             decode(entropy, &bytes[2..], &mut decoded);
-            prop_assert_eq!(decoded, values);
+            prop_assert_eq!(&decoded[..], &values[..]);
         }
     }
 }
