@@ -52,7 +52,7 @@ fn worst_difference(a: &Picture, b: &Picture) -> u8 {
 /// the levels with the gain of the transform, plus the rounding of both colour conversions.
 fn tolerance(factor: u8) -> u8 {
     let step = f64::from(1 << (factor - 6));
-    (step * 8.0 + 3.0).min(255.0) as u8
+    (step * 12.0 + 4.0).min(255.0) as u8
 }
 
 proptest! {

@@ -168,7 +168,7 @@ fn columns<const SIZE: usize, const LOW: usize, const HIGH: usize, const WIDTH: 
         }
         even = next;
     }
-    if SIZE % 2 != 0 {
+    if !SIZE.is_multiple_of(2) {
         out[SIZE - 1][..WIDTH].copy_from_slice(&even);
     }
 }

@@ -36,11 +36,10 @@ static FULL_RUNS: [[u16; MAX_FULL_RUNS]; MAX_SCALED as usize + 1] = {
             if zeros > TILE_AREA as u16 {
                 zeros = TILE_AREA as u16;
             }
-            scaled = if scaled + UP_RUN < MAX_SCALED {
-                scaled + UP_RUN
-            } else {
-                MAX_SCALED
-            };
+            scaled += UP_RUN;
+            if scaled > MAX_SCALED {
+                scaled = MAX_SCALED;
+            }
             runs += 1;
         }
         start += 1;
@@ -48,22 +47,47 @@ static FULL_RUNS: [[u16; MAX_FULL_RUNS]; MAX_SCALED as usize + 1] = {
     table
 };
 
+/// The Golomb-Rice parameter after a quotient, by the parameter before; the last quotient stands
+/// for all that are greater than any change.
+static ADAPTED_RICE: [[u8; MAX_QUOTIENT + 1]; MAX_SCALED as usize + 1] = {
+    let mut table = [[0; MAX_QUOTIENT + 1]; MAX_SCALED as usize + 1];
+    let mut start = 0;
+    while start < table.len() {
+        let mut quotient = 0;
+        while quotient <= MAX_QUOTIENT {
+            table[start][quotient] = adapt_rice(start as u32, quotient as u32) as u8;
+            quotient += 1;
+        }
+        start += 1;
+    }
+    table
+};
+
+/// As many ones as a word holds.
+const MAX_QUOTIENT: usize = 63;
+
 /// Decodes `bits` into all of `out`; what a short stream does not cover is zero.
 #[inline(always)]
 pub fn decode(entropy: Entropy, bits: &[u8], out: &mut Component) {
     match entropy {
-        Entropy::Rlgr1 => Decoder::new(bits).run::<false>(out),
-        Entropy::Rlgr3 => Decoder::new(bits).run::<true>(out),
+        Entropy::Rlgr1 => Input::new(bits).decode::<false>(out),
+        Entropy::Rlgr3 => Input::new(bits).decode::<true>(out),
     }
 }
 
-/// A bit stream that goes on as zeros, and the parameters of the code.
-struct Decoder<'a> {
+/// A bit stream that goes on as zeros.
+struct Input<'a> {
     bytes: &'a [u8],
     /// The last eight bytes, which no whole word can be read behind, and zeros after them.
     tail: [u8; 16],
     /// Where the tail begins in `bytes`.
     tail_at: usize,
+}
+
+/// Where in the stream the decoder is, and the parameters of the code. Goes by value, so that it
+/// stays in registers.
+#[derive(Clone, Copy)]
+struct State {
     /// Of the next byte that is not in `word`.
     at: usize,
     /// The bits to come, first one highest. Below the lowest of those that count stand either zeros
@@ -71,171 +95,188 @@ struct Decoder<'a> {
     word: u64,
     /// How many of them count; at least 56 once filled.
     held: u32,
-    /// `kp`.
-    run: u32,
+    /// `kp`; what is below zero stands for zero.
+    run: i32,
     /// `krp`.
     rice: u32,
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> Input<'a> {
     #[inline(always)]
     fn new(bytes: &'a [u8]) -> Self {
         let tail_at = bytes.len().saturating_sub(8);
         let mut tail = [0; 16];
-        tail[..bytes.len() - tail_at].copy_from_slice(&bytes[tail_at..]);
+        match bytes.last_chunk::<8>() {
+            Some(last) => tail[..8].copy_from_slice(last),
+            None => tail[..bytes.len()].copy_from_slice(bytes),
+        }
         Self {
             bytes,
             tail,
             tail_at,
+        }
+    }
+
+    #[inline(always)]
+    fn fill(&self, state: &mut State) {
+        let next = match self.bytes.get(state.at..state.at + 8) {
+            Some(word) => word.first_chunk(),
+            None => {
+                let behind = (state.at - self.tail_at).min(8);
+                self.tail[behind..].first_chunk()
+            }
+        };
+        let next = next.map_or(0, |word| u64::from_be_bytes(*word));
+        state.word |= next >> state.held;
+        state.at += (63 - state.held as usize) >> 3;
+        state.held |= 56;
+    }
+
+    #[inline(always)]
+    fn decode<const IS_RLGR3: bool>(&self, out: &mut Component) {
+        out.fill(0);
+        let mut state = State {
             at: 0,
             word: 0,
             held: 0,
             run: 1 << SCALE_BITS,
             rice: 1 << SCALE_BITS,
-        }
-    }
-
-    #[inline(always)]
-    fn fill(&mut self) {
-        let next = match self.bytes.get(self.at..self.at + 8) {
-            Some(word) => word.first_chunk(),
-            None => {
-                let behind = (self.at - self.tail_at).min(8);
-                self.tail[behind..].first_chunk()
-            }
         };
-        let next = next.map_or(0, |word| u64::from_be_bytes(*word));
-        self.word |= next >> self.held;
-        self.at += (63 - self.held as usize) >> 3;
-        self.held |= 56;
-    }
-
-    #[inline(always)]
-    fn run<const IS_RLGR3: bool>(&mut self, out: &mut Component) {
-        out.fill(0);
         let mut at = 0;
         while at < TILE_AREA {
-            self.fill();
-            // One in the run-length mode, zero in the other.
-            let is_run = (self.run + 0x80 - RUN_MODE) >> 7;
-            let full_runs = self.word.leading_zeros() & is_run.wrapping_neg();
+            self.fill(&mut state);
+            // All ones in the run-length mode, none in the other. What the next turn waits for
+            // is taken on the shortest way here and below: this, and the length.
+            let run_mask = ((RUN_MODE as i32 - 1 - state.run) >> 31) as u32;
+            let is_run = run_mask & 1;
+            let full_runs = state.word.leading_zeros() & run_mask;
             if full_runs as usize >= MAX_FULL_RUNS {
                 // The rest of the tile, or the end of the stream.
                 return;
             }
-            let full_zeros = FULL_RUNS[self.run as usize][full_runs as usize];
-            let run = (self.run + UP_RUN * full_runs).min(MAX_SCALED);
+            let run_before = state.run.max(0) as u32;
+            let full_zeros = FULL_RUNS[run_before as usize][full_runs as usize];
+            let run = (run_before + UP_RUN * full_runs).min(MAX_SCALED);
             let run_bits = run >> SCALE_BITS;
-            let mut word = self.word << (full_runs + is_run);
-            let zeros = top(word, run_bits) + u64::from(full_zeros);
-            word <<= run_bits;
-            let sign = (word >> 63) as u32;
-            word <<= is_run;
+            let behind_runs = state.word << (full_runs + is_run);
+            let zeros = top(behind_runs, run_bits) as u32 + u32::from(full_zeros);
+            let sign = ((behind_runs << run_bits) >> 63) as u32;
+            let mut word = state.word << (full_runs + 2 * is_run) << run_bits;
+            let rice_bits = state.rice >> SCALE_BITS;
+            // No quotient and no remainder.
+            let is_zero = i32::from(word >> (63 - rice_bits) == 0);
             let quotient = (!word).leading_zeros();
+            let mut length = full_runs + 2 * is_run + run_bits + rice_bits + 1 + quotient;
             word = word.wrapping_shl(quotient + 1);
-            let rice_bits = self.rice >> SCALE_BITS;
             let code = quotient.wrapping_shl(rice_bits) | top(word, rice_bits) as u32;
-            let mut length = full_runs + 2 * is_run + run_bits + quotient + 1 + rice_bits;
-            let mut first = code;
+            let (mut first, mut second) = (code, 0);
             if IS_RLGR3 {
                 word <<= rice_bits;
-                let first_bits = (u32::BITS - code.leading_zeros()) & is_run.wrapping_sub(1);
+                let first_bits = (u32::BITS - code.leading_zeros()) & !run_mask;
                 first = top(word, first_bits) as u32;
+                second = code.wrapping_sub(first) & !run_mask;
+                first |= code & run_mask;
                 length += first_bits;
             }
-            if length > self.held {
-                at = self.long_code::<IS_RLGR3>(at, out);
+            if length > state.held {
+                (state, at) = self.long_code::<IS_RLGR3>(state, at, out);
                 continue;
             }
-            self.word <<= length;
-            self.held -= length;
-            self.rice = adapt_rice(self.rice, quotient);
+            state.word <<= length;
+            state.held -= length;
+            let quotient = quotient as usize & MAX_QUOTIENT;
+            state.rice = u32::from(ADAPTED_RICE[state.rice as usize][quotient]);
+            let change = if IS_RLGR3 {
+                let are_both = i32::from(first != 0) & i32::from(second != 0);
+                (is_zero - are_both) * (2 * UP_ZERO) as i32
+            } else {
+                is_zero * (UP_ZERO + DOWN_NONZERO) as i32 - DOWN_NONZERO as i32
+            };
+            let mask = run_mask as i32;
+            state.run = run as i32 - (DOWN_RUN as i32 & mask) + (change & !mask);
 
             at += zeros as usize;
             let Some(slot) = out.get_mut(at) else {
                 return;
             };
+            // What ends a run is its magnitude less one, and a sign of its own.
+            *slot = magnitude_sign((first << is_run) + ((2 - sign) & run_mask));
+            at += 1;
             if IS_RLGR3 {
-                let first = first.min(code);
-                let second = code - first;
-                *slot = select(is_run, signed(code + 1, sign), magnitude_sign(first));
-                if let Some(slot) = out.get_mut(at + 1) {
-                    *slot = select(is_run, 0, magnitude_sign(second));
+                // Zero stands there already.
+                if let Some(slot) = out.get_mut(at) {
+                    *slot = magnitude_sign(second);
                 }
-                at += 2 - is_run as usize;
-                let both = u32::from(first != 0) & u32::from(second != 0);
-                let none = u32::from(code == 0);
-                let up = none * 2 * UP_ZERO & is_run.wrapping_sub(1);
-                let down = select_u32(is_run, DOWN_RUN, both * 2 * DOWN_NONZERO);
-                self.run = (run + up).saturating_sub(down);
-            } else {
-                *slot = select(is_run, signed(code + 1, sign), magnitude_sign(code));
-                at += 1;
-                let is_zero = u32::from(code == 0) & (is_run ^ 1);
-                let down = select_u32(is_run, DOWN_RUN, DOWN_NONZERO);
-                self.run = (run + is_zero * (UP_ZERO + DOWN_NONZERO)).saturating_sub(down);
+                at += 1 - is_run as usize;
             }
         }
     }
 
-    /// One code that is longer than a word, part by part; returns where the next value belongs.
+    /// One code that is longer than a word, part by part; also returns where the next value
+    /// belongs.
     #[cold]
     #[inline(never)]
-    fn long_code<const IS_RLGR3: bool>(&mut self, mut at: usize, out: &mut Component) -> usize {
-        let is_run = self.run >= RUN_MODE;
+    fn long_code<const IS_RLGR3: bool>(
+        &self,
+        mut state: State,
+        mut at: usize,
+        out: &mut Component,
+    ) -> (State, usize) {
+        let mut run = state.run.max(0) as u32;
+        let is_run = run >= RUN_MODE;
         let mut sign = 0;
         if is_run {
-            while self.take(1) == 0 && at < TILE_AREA {
-                at += 1 << (self.run >> SCALE_BITS);
-                self.run = (self.run + UP_RUN).min(MAX_SCALED);
+            while self.take(&mut state, 1) == 0 && at < TILE_AREA {
+                at += 1 << (run >> SCALE_BITS);
+                run = (run + UP_RUN).min(MAX_SCALED);
             }
-            at += self.take(self.run >> SCALE_BITS) as usize;
-            sign = self.take(1);
+            at += self.take(&mut state, run >> SCALE_BITS) as usize;
+            sign = self.take(&mut state, 1);
         }
-        let mut quotient = 0u32;
+        let mut quotient = 0;
         // Ends behind the last byte at the latest.
-        while self.take(1) == 1 {
+        while self.take(&mut state, 1) == 1 {
             quotient += 1;
         }
-        let rice_bits = self.rice >> SCALE_BITS;
-        let code = quotient.wrapping_shl(rice_bits) | self.take(rice_bits);
-        self.rice = adapt_rice(self.rice, quotient);
-        let mut put = |at: usize, value| {
+        let rice_bits = state.rice >> SCALE_BITS;
+        let code = u32::wrapping_shl(quotient, rice_bits) | self.take(&mut state, rice_bits);
+        state.rice = adapt_rice(state.rice, quotient);
+        let mut put = |value| {
             if let Some(slot) = out.get_mut(at) {
                 *slot = value;
             }
+            at += 1;
         };
         if is_run {
-            put(at, signed(code.wrapping_add(1), sign));
-            self.run = self.run.saturating_sub(DOWN_RUN);
-            return at + 1;
-        }
-        if !IS_RLGR3 {
-            put(at, magnitude_sign(code));
-            self.run = match code {
-                0 => self.run + UP_ZERO,
-                _ => self.run.saturating_sub(DOWN_NONZERO),
+            put(magnitude_sign((code << 1).wrapping_add(2 - sign)));
+            run = run.saturating_sub(DOWN_RUN);
+        } else if !IS_RLGR3 {
+            put(magnitude_sign(code));
+            run = match code {
+                0 => run + UP_ZERO,
+                _ => run.saturating_sub(DOWN_NONZERO),
             };
-            return at + 1;
+        } else {
+            let first = self.take(&mut state, u32::BITS - code.leading_zeros());
+            let second = code.wrapping_sub(first);
+            put(magnitude_sign(first));
+            put(magnitude_sign(second));
+            run = match (first, second) {
+                (0, 0) => run + 2 * UP_ZERO,
+                (0, _) | (_, 0) => run,
+                _ => run.saturating_sub(2 * DOWN_NONZERO),
+            };
         }
-        let first = self.take(u32::BITS - code.leading_zeros()).min(code);
-        let second = code - first;
-        put(at, magnitude_sign(first));
-        put(at + 1, magnitude_sign(second));
-        if code == 0 {
-            self.run += 2 * UP_ZERO;
-        } else if first != 0 && second != 0 {
-            self.run = self.run.saturating_sub(2 * DOWN_NONZERO);
-        }
-        at + 2
+        state.run = run as i32;
+        (state, at)
     }
 
     /// Reads `count` bits, 32 at most.
-    fn take(&mut self, count: u32) -> u32 {
-        self.fill();
-        let value = top(self.word, count) as u32;
-        self.word <<= count;
-        self.held -= count;
+    fn take(&self, state: &mut State, count: u32) -> u32 {
+        self.fill(state);
+        let value = top(state.word, count) as u32;
+        state.word <<= count;
+        state.held -= count;
         value
     }
 }
@@ -246,33 +287,13 @@ fn top(word: u64, count: u32) -> u64 {
     word >> 1 >> (63 - count)
 }
 
-#[inline(always)]
-fn adapt_rice(rice: u32, quotient: u32) -> u32 {
+const fn adapt_rice(rice: u32, quotient: u32) -> u32 {
     match quotient {
         0 => rice.saturating_sub(DOWN_RICE),
         1 => rice,
-        _ => (rice + quotient).min(MAX_SCALED),
+        _ if rice + quotient < MAX_SCALED => rice + quotient,
+        _ => MAX_SCALED,
     }
-}
-
-/// `a` where `is_first` is one, `b` where it is zero.
-#[inline(always)]
-fn select(is_first: u32, a: i16, b: i16) -> i16 {
-    let mask = (is_first as i16).wrapping_neg();
-    (a & mask) | (b & !mask)
-}
-
-/// `a` where `is_first` is one, `b` where it is zero.
-#[inline(always)]
-fn select_u32(is_first: u32, a: u32, b: u32) -> u32 {
-    let mask = is_first.wrapping_neg();
-    (a & mask) | (b & !mask)
-}
-
-/// A magnitude, negative where `sign` is one.
-#[inline(always)]
-fn signed(magnitude: u32, sign: u32) -> i16 {
-    (magnitude ^ sign.wrapping_neg()).wrapping_add(sign) as i16
 }
 
 /// Even codes are positive, odd ones negative.
@@ -307,7 +328,7 @@ mod tests {
         };
         let from_2_mag_sign = |code: u32| match code % 2 {
             0 => (code / 2) as i16,
-            _ => -(code.div_ceil(2) as i32) as i16,
+            _ => (code.div_ceil(2) as i16).wrapping_neg(),
         };
         while out.len() < TILE_AREA && !bits.is_at_end() {
             if kp >> 3 != 0 {
@@ -331,8 +352,8 @@ mod tests {
                 update(&mut kp, if code == 0 { 3 } else { -3 });
             } else {
                 let code = gr(&mut bits, &mut krp);
-                let first = bits.read(32 - code.leading_zeros()).min(code);
-                let second = code - first;
+                let first = bits.read(32 - code.leading_zeros());
+                let second = code.wrapping_sub(first);
                 if first != 0 && second != 0 {
                     update(&mut kp, -6);
                 } else if code == 0 {
