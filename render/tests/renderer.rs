@@ -172,6 +172,7 @@ fn a_frame_larger_than_the_queue_gets_through() {
             max_payload_bytes: 40_000,
             max_decoded_bytes: 60_000,
             workers: 2,
+            tile_threads: 2,
         },
         ..cpu()
     };

@@ -4,6 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oriel_codecs::geometry::Size;
+use oriel_protocol::client::ConnectionType;
 use oriel_render::CompositorChoice;
 use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
@@ -149,6 +150,9 @@ pub struct SessionArgs {
     /// Best graphics to ask for; off means plain bitmaps.
     #[arg(long, value_enum, default_value_t)]
     pub gfx: GraphicsChoice,
+    /// Kind of link to tell the server of.
+    #[arg(long, value_enum, default_value_t)]
+    pub link: LinkChoice,
     /// How it is shown.
     #[command(flatten)]
     pub view: ViewArgs,
@@ -218,10 +222,53 @@ pub enum GraphicsChoice {
     Avc444,
     /// H.264 with a quarter of the colour.
     Avc420,
-    /// Lossless.
-    Planar,
+    /// No H.264: RemoteFX Progressive, ClearCodec and planar, as the server likes.
+    #[value(aliases = ["planar", "clear"])]
+    Progressive,
+    /// No H.264, and RemoteFX rather than its progressive variant.
+    Rfx,
+    /// No graphics pipeline: RemoteFX, NSCodec and bitmaps.
+    Surface,
+    /// No graphics pipeline: NSCodec and bitmaps.
+    Nsc,
+    /// No graphics pipeline: JPEG and bitmaps.
+    Jpeg,
     /// No graphics pipeline: bitmaps.
     Off,
+}
+
+/// What to tell the server about the link; some choose codec and bit rate by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LinkChoice {
+    /// The server measures.
+    #[default]
+    Auto,
+    /// 56 kbit/s.
+    Modem,
+    /// Up to 2 Mbit/s.
+    BroadbandLow,
+    /// Up to 16 Mbit/s, long delay.
+    Satellite,
+    /// Up to 10 Mbit/s.
+    BroadbandHigh,
+    /// More, with a long delay.
+    Wan,
+    /// More; xrdp 0.9 sends RemoteFX to these clients alone.
+    Lan,
+}
+
+impl From<LinkChoice> for ConnectionType {
+    fn from(choice: LinkChoice) -> Self {
+        match choice {
+            LinkChoice::Auto => Self::Autodetect,
+            LinkChoice::Modem => Self::Modem,
+            LinkChoice::BroadbandLow => Self::BroadbandLow,
+            LinkChoice::Satellite => Self::Satellite,
+            LinkChoice::BroadbandHigh => Self::BroadbandHigh,
+            LinkChoice::Wan => Self::Wan,
+            LinkChoice::Lan => Self::Lan,
+        }
+    }
 }
 
 /// Where the picture is put together.
@@ -311,6 +358,8 @@ mod tests {
             "1600x900",
             "--gfx",
             "avc420",
+            "--link",
+            "lan",
             "--compositor",
             "cpu",
             "--fullscreen",
@@ -337,6 +386,7 @@ mod tests {
         assert_eq!(args.account.connect_timeout, Duration::from_secs(3));
         assert_eq!(args.session.size, Some(DesktopSize(Size::new(1600, 900))));
         assert_eq!(args.session.gfx, GraphicsChoice::Avc420);
+        assert_eq!(args.session.link, LinkChoice::Lan);
         assert_eq!(args.session.view.compositor, Compositor::Cpu);
         assert!(args.session.view.fullscreen && args.session.view.headless);
         assert_eq!(args.session.view.screenshot, Some("a.png".into()));
@@ -357,6 +407,14 @@ mod tests {
         assert_eq!(args.session.gfx, GraphicsChoice::Auto);
         assert_eq!(args.session.size, None);
         assert!(!args.session.view.headless);
+    }
+
+    #[test]
+    fn what_goes_without_h264_can_be_asked_for_by_the_name_of_any_of_it() {
+        for name in ["progressive", "planar", "clear"] {
+            let args = connect(&["pc", "--gfx", name]);
+            assert_eq!(args.session.gfx, GraphicsChoice::Progressive, "{name}");
+        }
     }
 
     #[test]

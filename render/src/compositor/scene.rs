@@ -439,6 +439,24 @@ impl Scene {
                     })?;
                 }
             }
+            Painting::Parts {
+                origin,
+                block,
+                rects,
+            } => {
+                let mut drawn = Vec::with_capacity(rects.len());
+                for rect in rects {
+                    let at = Point::new(
+                        origin.x.saturating_add(rect.left),
+                        origin.y.saturating_add(rect.top),
+                    );
+                    if let Some(region) = clip_copy(rect, block.size(), at, size) {
+                        compositor.draw_pixels(surface, block, region)?;
+                        drawn.push(region.target());
+                    }
+                }
+                self.damage_surface(surface, &drawn);
+            }
             Painting::Avc(views) => {
                 let bounds = size.to_rect();
                 let rects: Vec<_> = views

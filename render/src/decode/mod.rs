@@ -2,23 +2,28 @@
 //!
 //! ```text
 //!  try_submit ─▶ slots in order ──▶ jobs ──▶ oriel-decode-0..N   (pictures: any order)
-//!                    │                └─────▶ one at a time a surface (H.264, progressive)
+//!                    │                ├─────▶ one at a time a surface (H.264, progressive)
+//!                    │                └─────▶ one at a time (RemoteFX, ClearCodec)
+//!                    │                             └─▶ oriel-tiles-0..N: tiles of a large payload
 //!                    └─ front slots that are ready ──▶ next_batch: whole frames, in order
 //! ```
 //!
-//! Payloads that stand alone are decoded by whichever worker is free, those that continue a surface's
-//! H.264 stream or a progressive context by one worker at a time and in order; slots put everything
-//! back into the order of submission.
+//! Payloads that stand alone are decoded by whichever worker is free. Those that continue another
+//! form a stream, decoded by one worker at a time and in order: a surface's H.264 and its progressive
+//! contexts, and for all surfaces together RemoteFX, whose headers may come but once, and ClearCodec,
+//! whose caches serve them all. Slots put everything back into the order of submission.
 
 mod payload;
 mod pool;
 mod progressive;
 mod queue;
 mod stage;
+mod stream;
+mod tile_pool;
 
 use bytes::Bytes;
 use oriel_codecs::{
-    geometry::{Rect, Size},
+    geometry::{Point, Rect, Size},
     picture::BYTES_PER_PIXEL,
     video::DecodedAvc,
 };
@@ -63,6 +68,15 @@ pub enum Painting {
     },
     /// Pieces of tiles; none overlaps another.
     Tiles(Vec<(Rect, PixelBlock)>),
+    /// Parts of a block that is otherwise not to be looked at.
+    Parts {
+        /// Where the block's first pixel goes.
+        origin: Point,
+        /// The pixels.
+        block: PixelBlock,
+        /// Which of them, counted from the block's first; inside of it.
+        rects: Vec<Rect>,
+    },
     /// One or two views of H.264 and where they count.
     Avc(DecodedAvc),
 }
@@ -74,7 +88,9 @@ impl Step {
             return 0;
         };
         match painting {
-            Painting::Pixels { block, .. } | Painting::Alpha { block, .. } => block.data().len(),
+            Painting::Pixels { block, .. }
+            | Painting::Alpha { block, .. }
+            | Painting::Parts { block, .. } => block.data().len(),
             Painting::Tiles(tiles) => tiles.iter().map(|(_, block)| block.data().len()).sum(),
             Painting::Avc(views) => [&views.luma_view, &views.chroma_view]
                 .into_iter()

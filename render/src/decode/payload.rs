@@ -9,8 +9,10 @@ use oriel_codecs::{
     color_depth::ColorDepth,
     geometry::{Rect, Size},
     interleaved::{self, InterleavedScratch},
+    jpeg::{self, JpegScratch},
+    nscodec::{self, NsCodecScratch},
     palette::Palette,
-    picture::{BYTES_PER_PIXEL, PictureMut},
+    picture::{BYTES_PER_PIXEL, PictureMut, RowOrder},
     planar::{self, PlanarLayout, PlanarScratch},
     video::{AvcSurfaceDecoder, AvcVersion, DecoderLimits},
 };
@@ -24,6 +26,8 @@ use crate::error::PeerError;
 pub(crate) struct Scratch {
     planar: PlanarScratch,
     interleaved: InterleavedScratch,
+    ns_codec: NsCodecScratch,
+    jpeg: JpegScratch,
 }
 
 /// A payload and everything that is needed to decode it, apart from a codec's state.
@@ -47,7 +51,7 @@ pub(crate) struct VideoStream {
 
 impl VideoStream {
     /// Decodes the payload that follows in the stream; one of another codec never comes here.
-    pub(crate) fn decode(&mut self, payload: &Payload) -> Result<Step, PeerError> {
+    pub(crate) fn decode(&mut self, payload: &Payload) -> Result<Painting, PeerError> {
         let version =
             avc_version(payload.codec).ok_or(PeerError::CodecNotOffered(payload.codec))?;
         let decoder = match &mut self.decoder {
@@ -60,10 +64,7 @@ impl VideoStream {
         let views = decoder
             .decode(version, &payload.bytes)
             .map_err(|error| payload.error(error))?;
-        Ok(Step::Paint {
-            surface: payload.surface,
-            painting: Painting::Avc(views),
-        })
+        Ok(Painting::Avc(views))
     }
 
     /// Which decoder is at work.
@@ -82,11 +83,6 @@ fn avc_version(codec: PayloadCodec) -> Option<AvcVersion> {
 }
 
 impl Payload {
-    /// True where the payload continues its surface's H.264 stream or a progressive context.
-    pub(crate) fn is_stateful(&self) -> bool {
-        avc_version(self.codec).is_some() || matches!(self.codec, PayloadCodec::Progressive(_))
-    }
-
     /// Decodes a payload that stands alone.
     pub(crate) fn decode(
         self,
@@ -151,6 +147,12 @@ impl Payload {
                 })?
             }
             PayloadCodec::Alpha => self.draw(pool, self.rect.size(), alpha::decode)?,
+            PayloadCodec::NsCodec => self.draw(pool, self.rect.size(), |payload, target| {
+                nscodec::decode(payload, RowOrder::BottomUp, target, &mut scratch.ns_codec)
+            })?,
+            PayloadCodec::Jpeg => self.draw(pool, self.rect.size(), |payload, target| {
+                jpeg::decode(payload, target, &mut scratch.jpeg)
+            })?,
             codec => return Err(PeerError::CodecNotOffered(codec)),
         };
         let rect = self.rect;
@@ -166,7 +168,7 @@ impl Payload {
     }
 
     /// Decodes a picture of size `encoded` into a buffer of as much of it as is shown.
-    fn draw<E: ToString>(
+    pub(super) fn draw<E: ToString>(
         &self,
         pool: &Arc<BufferPool>,
         encoded: Size,

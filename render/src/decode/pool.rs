@@ -23,17 +23,21 @@ impl BufferPool {
         let best = kept
             .iter()
             .enumerate()
-            .filter(|(_, buffer)| buffer.capacity() >= bytes)
-            .min_by_key(|(_, buffer)| buffer.capacity())
+            .filter(|(_, buffer)| buffer.len() >= bytes)
+            .min_by_key(|(_, buffer)| buffer.len())
             .map(|(index, _)| index);
         let mut data = match best {
             Some(index) => kept.swap_remove(index),
             None => kept.pop().unwrap_or_default(),
         };
         drop(kept);
-        data.resize(bytes, 0);
+        // Never shortened: all of it was initialised once and need not be again.
+        if data.len() < bytes {
+            data.resize(bytes, 0);
+        }
         PooledBuffer {
             data,
+            bytes,
             pool: Arc::downgrade(self),
         }
     }
@@ -43,16 +47,18 @@ impl BufferPool {
 #[derive(Debug)]
 pub(crate) struct PooledBuffer {
     data: Vec<u8>,
+    /// Of them, those that were asked for.
+    bytes: usize,
     pool: Weak<BufferPool>,
 }
 
 impl PooledBuffer {
     pub(crate) fn data(&self) -> &[u8] {
-        &self.data
+        &self.data[..self.bytes]
     }
 
     pub(crate) fn data_mut(&mut self) -> &mut [u8] {
-        &mut self.data
+        &mut self.data[..self.bytes]
     }
 }
 

@@ -9,7 +9,7 @@ use oriel_codecs::{
 };
 use oriel_protocol::graphics::{CodecContextId, PayloadCodec};
 
-use super::{Painting, PixelBlock, Step, Storage, payload::Payload, pool::BufferPool};
+use super::{Painting, PixelBlock, Storage, payload::Payload, pool::BufferPool, stream::Means};
 use crate::error::PeerError;
 
 /// Contexts on one surface, at most: each may come to hold a picture of the surface several times
@@ -32,8 +32,8 @@ impl ProgressiveContexts {
     pub(crate) fn decode(
         &mut self,
         payload: &Payload,
-        pool: &Arc<BufferPool>,
-    ) -> Result<Step, PeerError> {
+        means: Means<'_>,
+    ) -> Result<Painting, PeerError> {
         let PayloadCodec::Progressive(context) = payload.codec else {
             return Err(PeerError::CodecNotOffered(payload.codec));
         };
@@ -45,15 +45,15 @@ impl ProgressiveContexts {
             .entry(context)
             .or_insert_with(|| ProgressiveDecoder::new(payload.surface_size));
         let mut tiles = Vec::new();
-        decoder
-            .decode(&payload.bytes, |tile| {
-                tiles.push((tile.rect, block(&tile, pool)))
+        means
+            .tiles
+            .run(payload.bytes.len(), || {
+                decoder.decode(&payload.bytes, |tile| {
+                    tiles.push((tile.rect, block(&tile, means.buffers)))
+                })
             })
             .map_err(|error| payload.error(error))?;
-        Ok(Step::Paint {
-            surface: payload.surface,
-            painting: Painting::Tiles(tiles),
-        })
+        Ok(Painting::Tiles(tiles))
     }
 }
 

@@ -2,28 +2,22 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use oriel_codecs::{geometry::Size, palette::Palette};
-use oriel_protocol::graphics::{CodecContextId, FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
-use parking_lot::Mutex;
+use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
 
 use super::{
     Step,
-    payload::{Payload, VideoStream},
-    pool::BufferPool,
-    progressive::ProgressiveContexts,
+    payload::Payload,
     stage::{Batch, DecodeOptions, FinishedFrame, QueueDepth},
+    stream::Stream,
 };
 use crate::error::PeerError;
 
 /// Everything that the stage's lock guards.
-#[derive(Default)]
 pub(super) struct Queue {
     slots: VecDeque<Slot>,
     /// Number of the first slot, counted from the first command ever.
@@ -36,6 +30,8 @@ pub(super) struct Queue {
     open_frame: Option<Duration>,
     jobs: VecDeque<Job>,
     surfaces: HashMap<SurfaceId, Surface>,
+    /// RemoteFX remembers for all surfaces together: servers send headers once a connection.
+    remote_fx: Arc<Stream>,
     palette: Arc<Palette>,
     payload_bytes: usize,
     decoded_bytes: usize,
@@ -74,57 +70,22 @@ struct Surface {
     stream: Arc<Stream>,
 }
 
-/// What a surface's codecs remember from one payload to the next. A worker that has it marks it busy
-/// while the state is locked, so the lock on the codecs is never waited for.
-#[derive(Default)]
-pub(super) struct Stream {
-    is_busy: AtomicBool,
-    codecs: Mutex<Codecs>,
-    /// Progressive contexts that are gone, and the number of the slot from which on.
-    deleted: Mutex<Vec<(u64, CodecContextId)>>,
-}
-
-#[derive(Default)]
-struct Codecs {
-    video: VideoStream,
-    progressive: ProgressiveContexts,
-}
-
-impl Stream {
-    /// Which H.264 decoder is at work.
-    pub(super) fn video_decoder(&self) -> Option<&'static str> {
-        self.codecs.lock().video.decoder_name()
-    }
-
-    /// Notes that a progressive context is gone for the slots behind `number`.
-    fn delete_context(&self, number: u64, context: CodecContextId) {
-        /// More are only noted by a peer that deletes what it never made.
-        const MAX_NOTES: usize = 256;
-        let mut deleted = self.deleted.lock();
-        if deleted.len() == MAX_NOTES {
-            deleted.remove(0);
-        }
-        deleted.push((number, context));
-    }
-
-    /// Decodes the payload of slot `number`. To be called by the taker of its job alone.
-    pub(super) fn decode(
-        &self,
-        number: u64,
-        payload: &Payload,
-        pool: &Arc<BufferPool>,
-    ) -> Result<Step, PeerError> {
-        let codecs = &mut *self.codecs.lock();
-        self.deleted.lock().retain(|&(from, context)| {
-            let is_due = from < number;
-            if is_due {
-                codecs.progressive.delete(context);
-            }
-            !is_due
-        });
-        match payload.codec {
-            PayloadCodec::Progressive(_) => codecs.progressive.decode(payload, pool),
-            _ => codecs.video.decode(payload),
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            slots: VecDeque::new(),
+            base: 0,
+            ready: 0,
+            ends: VecDeque::new(),
+            open_frame: None,
+            jobs: VecDeque::new(),
+            surfaces: HashMap::new(),
+            remote_fx: Arc::new(Stream::of_remote_fx()),
+            palette: Arc::default(),
+            payload_bytes: 0,
+            decoded_bytes: 0,
+            refused: false,
+            is_stopped: false,
         }
     }
 }
@@ -194,7 +155,7 @@ impl Queue {
                 codec,
                 format,
                 payload,
-            } => match self.check_draw(surface, rect.size()) {
+            } => match self.check_draw(surface, rect.size(), codec) {
                 Ok(known) => {
                     let payload = Payload {
                         surface,
@@ -205,7 +166,7 @@ impl Queue {
                         bytes: payload,
                         palette: self.palette.clone(),
                     };
-                    let stream = payload.is_stateful().then_some(known.stream);
+                    let stream = self.stream(&known, codec);
                     job = Some(Job {
                         number,
                         payload,
@@ -230,7 +191,7 @@ impl Queue {
                     GraphicsCommand::CreateSurface { surface, size, .. } => {
                         let created = Surface {
                             size: *size,
-                            stream: Arc::default(),
+                            stream: Arc::new(Stream::of_surface()),
                         };
                         self.surfaces.insert(*surface, created);
                     }
@@ -261,8 +222,26 @@ impl Queue {
         has_job
     }
 
-    /// A rectangle larger than its surface would make this side allocate what it can never show.
-    fn check_draw(&self, surface: SurfaceId, size: Size) -> Result<Surface, PeerError> {
+    /// What a payload of this codec continues.
+    fn stream(&self, surface: &Surface, codec: PayloadCodec) -> Option<Arc<Stream>> {
+        match codec {
+            PayloadCodec::Avc420
+            | PayloadCodec::Avc444
+            | PayloadCodec::Avc444v2
+            | PayloadCodec::Progressive(_) => Some(surface.stream.clone()),
+            PayloadCodec::RemoteFx => Some(self.remote_fx.clone()),
+            _ => None,
+        }
+    }
+
+    /// A rectangle larger than its surface would make this side allocate what it can never show;
+    /// RemoteFX's comes in whole tiles, and is decoded as far as there is surface.
+    fn check_draw(
+        &self,
+        surface: SurfaceId,
+        size: Size,
+        codec: PayloadCodec,
+    ) -> Result<Surface, PeerError> {
         let known = self
             .surfaces
             .get(&surface)
@@ -270,7 +249,8 @@ impl Queue {
                 surface,
                 command: "draw",
             })?;
-        if size.width > known.size.width || size.height > known.size.height {
+        let is_larger = size.width > known.size.width || size.height > known.size.height;
+        if is_larger && codec != PayloadCodec::RemoteFx {
             return Err(PeerError::TooLarge {
                 what: "drawing",
                 size,
@@ -364,15 +344,12 @@ impl Queue {
         let is_full = self.decoded_bytes >= options.max_decoded_bytes;
         let next = self.base + self.ready as u64;
         let at = self.jobs.iter().position(|job| {
-            let is_free = job
-                .stream
-                .as_ref()
-                .is_none_or(|stream| !stream.is_busy.load(Ordering::Relaxed));
+            let is_free = job.stream.as_ref().is_none_or(|stream| !stream.is_busy());
             is_free && (!is_full || job.number == next)
         })?;
         let job = self.jobs.remove(at)?;
         if let Some(stream) = &job.stream {
-            stream.is_busy.store(true, Ordering::Relaxed);
+            stream.set_busy(true);
         }
         Some(job)
     }
@@ -386,7 +363,7 @@ impl Queue {
         decode: Duration,
     ) {
         if let Some(stream) = stream {
-            stream.is_busy.store(false, Ordering::Relaxed);
+            stream.set_busy(false);
         }
         let decoded_bytes = result.as_ref().map_or(0, Step::bytes);
         if let Some(slot) = self.slots.get_mut((number - self.base) as usize) {
@@ -409,6 +386,7 @@ mod tests {
     const SIZE: Size = Size::new(4, 4);
     const OPTIONS: DecodeOptions = DecodeOptions {
         workers: 1,
+        tile_threads: 1,
         max_commands: 6,
         max_payload_bytes: 1000,
         max_decoded_bytes: 200,
@@ -523,6 +501,18 @@ mod tests {
             Duration::ZERO,
         );
         assert_eq!(do_next(&mut queue), Some(3));
+    }
+
+    #[test]
+    fn remotefx_is_decoded_in_order_across_surfaces() {
+        let mut queue = queue();
+        let codec = PayloadCodec::RemoteFx;
+        accept(&mut queue, [draw(1, codec), draw(2, codec)]);
+        let first = queue.next_job(&OPTIONS).expect("a job");
+        assert!(queue.next_job(&OPTIONS).is_none());
+        let stream = first.stream.as_deref();
+        queue.finish(first.number, stream, pixels(), Duration::ZERO);
+        assert_eq!(do_next(&mut queue), Some(first.number + 1));
     }
 
     #[test]

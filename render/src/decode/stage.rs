@@ -10,14 +10,18 @@ use std::{
 use oriel_protocol::graphics::{FrameId, GraphicsCommand};
 use parking_lot::{Condvar, Mutex};
 
-use super::{Step, payload::Scratch, pool::BufferPool, queue::Queue};
+use super::{
+    Step, payload::Scratch, pool::BufferPool, queue::Queue, stream::Means, tile_pool::TilePool,
+};
 use crate::{error::PeerError, statistics::Recorder};
 
 /// Bounds of a [`DecodeStage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeOptions {
-    /// Threads.
+    /// Threads that decode payloads, each one of its own.
     pub workers: usize,
+    /// Threads that share the tiles of a large payload; 1 leaves them to its worker.
+    pub tile_threads: usize,
     /// Commands in the queue, at most.
     pub max_commands: usize,
     /// Payload bytes in the queue, at most; a single larger payload is taken by an empty queue.
@@ -33,6 +37,7 @@ impl Default for DecodeOptions {
         Self {
             // One core is left to the network and to the compositor.
             workers: cores.saturating_sub(1).clamp(1, 4),
+            tile_threads: cores.clamp(1, 8),
             max_commands: 8192,
             max_payload_bytes: 48 << 20,
             max_decoded_bytes: 128 << 20,
@@ -90,6 +95,7 @@ struct Shared {
     wake: Box<dyn Fn() + Send + Sync>,
     options: DecodeOptions,
     pool: Arc<BufferPool>,
+    tiles: TilePool,
     recorder: Arc<Recorder>,
 }
 
@@ -114,6 +120,7 @@ impl DecodeStage {
                 wake: Box::new(wake),
                 options,
                 pool: Arc::default(),
+                tiles: TilePool::new(options.tile_threads),
                 recorder,
             }),
             workers: Vec::with_capacity(options.workers),
@@ -186,6 +193,10 @@ impl Drop for DecodeStage {
 impl Shared {
     fn work(&self) {
         let mut scratch = Scratch::default();
+        let means = Means {
+            buffers: &self.pool,
+            tiles: &self.tiles,
+        };
         let mut queue = self.queue.lock();
         loop {
             if queue.is_stopped() {
@@ -202,7 +213,7 @@ impl Shared {
             // A decoder's bug must cost one picture, not the session: without a step in its slot
             // the queue would stand still.
             let result = catch_unwind(AssertUnwindSafe(|| match &job.stream {
-                Some(stream) => stream.decode(job.number, &job.payload, &self.pool),
+                Some(stream) => stream.decode(job.number, &job.payload, means),
                 None => job.payload.decode(&self.pool, &mut scratch),
             }))
             .unwrap_or_else(|_| {

@@ -49,6 +49,7 @@ pub(super) fn client_config(
         monitors: vec![layout],
         keyboard_layout,
         graphics: graphics_support(session.gfx),
+        connection_type: session.link.into(),
         time_zone: local_time_zone().unwrap_or_default(),
         random_seed: rand::random(),
         keeps_recording: session.record.is_some(),
@@ -57,21 +58,48 @@ pub(super) fn client_config(
 }
 
 fn graphics_support(choice: GraphicsChoice) -> GraphicsSupport {
-    let (pipeline, avc420, avc444) = match choice {
-        GraphicsChoice::Auto | GraphicsChoice::Avc444 => (true, true, true),
-        GraphicsChoice::Avc420 => (true, true, false),
-        GraphicsChoice::Planar => (true, false, false),
-        GraphicsChoice::Off => (false, false, false),
+    let all = GraphicsSupport::default();
+    let without_avc = GraphicsSupport {
+        avc420: false,
+        avc444: false,
+        ..all
     };
-    GraphicsSupport {
-        pipeline,
-        avc420,
-        avc444,
-        // Not decoded yet.
+    let without_surface_codecs = GraphicsSupport {
         remote_fx: false,
         ns_codec: false,
         jpeg: false,
-        ..Default::default()
+        ..without_avc
+    };
+    let bitmaps = GraphicsSupport {
+        pipeline: false,
+        ..without_surface_codecs
+    };
+    match choice {
+        GraphicsChoice::Auto | GraphicsChoice::Avc444 => all,
+        GraphicsChoice::Avc420 => GraphicsSupport {
+            avc444: false,
+            ..all
+        },
+        // Servers that see RemoteFX announced for surface commands send it in the pipeline too.
+        GraphicsChoice::Progressive => without_surface_codecs,
+        GraphicsChoice::Rfx => GraphicsSupport {
+            thin_client: true,
+            remote_fx: true,
+            ..without_surface_codecs
+        },
+        GraphicsChoice::Surface => GraphicsSupport {
+            pipeline: false,
+            ..without_avc
+        },
+        GraphicsChoice::Nsc => GraphicsSupport {
+            ns_codec: true,
+            ..bitmaps
+        },
+        GraphicsChoice::Jpeg => GraphicsSupport {
+            jpeg: true,
+            ..bitmaps
+        },
+        GraphicsChoice::Off => bitmaps,
     }
 }
 
@@ -133,12 +161,34 @@ mod tests {
     fn each_choice_of_graphics_offers_no_more_than_it_says() {
         let offered = |choice| {
             let support = graphics_support(choice);
-            (support.pipeline, support.avc420, support.avc444)
+            let names = [
+                ("pipeline", support.pipeline),
+                ("avc420", support.avc420),
+                ("avc444", support.avc444),
+                ("remotefx", support.remote_fx),
+                ("nscodec", support.ns_codec),
+                ("jpeg", support.jpeg),
+            ];
+            let names = names.into_iter().filter(|(_, is_offered)| *is_offered);
+            names.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(offered(GraphicsChoice::Auto), (true, true, true));
-        assert_eq!(offered(GraphicsChoice::Avc420), (true, true, false));
-        assert_eq!(offered(GraphicsChoice::Planar), (true, false, false));
-        assert_eq!(offered(GraphicsChoice::Off), (false, false, false));
+        let everything = "pipeline avc420 avc444 remotefx nscodec jpeg";
+        for (choice, names) in [
+            (GraphicsChoice::Auto, everything),
+            (GraphicsChoice::Avc444, everything),
+            (
+                GraphicsChoice::Avc420,
+                "pipeline avc420 remotefx nscodec jpeg",
+            ),
+            (GraphicsChoice::Progressive, "pipeline"),
+            (GraphicsChoice::Rfx, "pipeline remotefx"),
+            (GraphicsChoice::Surface, "remotefx nscodec jpeg"),
+            (GraphicsChoice::Nsc, "nscodec"),
+            (GraphicsChoice::Jpeg, "jpeg"),
+            (GraphicsChoice::Off, ""),
+        ] {
+            assert_eq!(offered(choice), names, "{choice:?}");
+        }
     }
 
     #[cfg(unix)]
