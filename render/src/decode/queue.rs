@@ -30,8 +30,10 @@ pub(super) struct Queue {
     open_frame: Option<Duration>,
     jobs: VecDeque<Job>,
     surfaces: HashMap<SurfaceId, Surface>,
-    /// RemoteFX remembers for all surfaces together: servers send headers once a connection.
+    /// RemoteFX and ClearCodec remember for all surfaces together: servers send headers once a
+    /// connection, and one set of caches serves all.
     remote_fx: Arc<Stream>,
+    clear_codec: Arc<Stream>,
     palette: Arc<Palette>,
     payload_bytes: usize,
     decoded_bytes: usize,
@@ -81,6 +83,7 @@ impl Default for Queue {
             jobs: VecDeque::new(),
             surfaces: HashMap::new(),
             remote_fx: Arc::new(Stream::of_remote_fx()),
+            clear_codec: Arc::new(Stream::of_clear_codec()),
             palette: Arc::default(),
             payload_bytes: 0,
             decoded_bytes: 0,
@@ -230,6 +233,7 @@ impl Queue {
             | PayloadCodec::Avc444v2
             | PayloadCodec::Progressive(_) => Some(surface.stream.clone()),
             PayloadCodec::RemoteFx => Some(self.remote_fx.clone()),
+            PayloadCodec::ClearCodec => Some(self.clear_codec.clone()),
             _ => None,
         }
     }
@@ -504,15 +508,16 @@ mod tests {
     }
 
     #[test]
-    fn remotefx_is_decoded_in_order_across_surfaces() {
-        let mut queue = queue();
-        let codec = PayloadCodec::RemoteFx;
-        accept(&mut queue, [draw(1, codec), draw(2, codec)]);
-        let first = queue.next_job(&OPTIONS).expect("a job");
-        assert!(queue.next_job(&OPTIONS).is_none());
-        let stream = first.stream.as_deref();
-        queue.finish(first.number, stream, pixels(), Duration::ZERO);
-        assert_eq!(do_next(&mut queue), Some(first.number + 1));
+    fn clearcodec_and_remotefx_are_decoded_in_order_across_surfaces() {
+        for codec in [PayloadCodec::ClearCodec, PayloadCodec::RemoteFx] {
+            let mut queue = queue();
+            accept(&mut queue, [draw(1, codec), draw(2, codec)]);
+            let first = queue.next_job(&OPTIONS).expect("a job");
+            assert!(queue.next_job(&OPTIONS).is_none());
+            let stream = first.stream.as_deref();
+            queue.finish(first.number, stream, pixels(), Duration::ZERO);
+            assert_eq!(do_next(&mut queue), Some(first.number + 1));
+        }
     }
 
     #[test]

@@ -5,7 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use oriel_codecs::{geometry::Size, remotefx::RemoteFxDecoder};
+use oriel_codecs::{
+    clearcodec::ClearCodecDecoder,
+    geometry::{Rect, Size},
+    picture::BYTES_PER_PIXEL,
+    remotefx::RemoteFxDecoder,
+};
 use oriel_protocol::graphics::{CodecContextId, PayloadCodec};
 use parking_lot::Mutex;
 
@@ -33,6 +38,7 @@ enum State {
         progressive: ProgressiveContexts,
     },
     RemoteFx(RemoteFxDecoder),
+    ClearCodec(Box<ClearCodecDecoder>),
 }
 
 /// What decoding a payload of a stream takes beside its state.
@@ -54,6 +60,12 @@ impl Stream {
     /// The RemoteFX stream of a connection, whatever surface its pictures go to.
     pub(super) fn of_remote_fx() -> Self {
         Self::new(State::RemoteFx(RemoteFxDecoder::new()))
+    }
+
+    /// The ClearCodec stream of a connection, whose caches all surfaces share
+    /// (`[MS-RDPEGFX] 3.3.1.9` to `3.3.1.13`).
+    pub(super) fn of_clear_codec() -> Self {
+        Self::new(State::ClearCodec(Box::default()))
     }
 
     fn new(state: State) -> Self {
@@ -115,6 +127,7 @@ impl Stream {
                 }
             }
             State::RemoteFx(decoder) => decode_remote_fx(decoder, payload, means)?,
+            State::ClearCodec(decoder) => decode_clear_codec(decoder, payload, means)?,
         };
         Ok(Step::Paint {
             surface: payload.surface,
@@ -145,4 +158,96 @@ fn decode_remote_fx(
         block,
         rects,
     })
+}
+
+fn decode_clear_codec(
+    decoder: &mut ClearCodecDecoder,
+    payload: &Payload,
+    means: Means<'_>,
+) -> Result<Painting, PeerError> {
+    let block = payload.draw(means.buffers, payload.rect.size(), |bytes, target| {
+        // What is drawn is opaque: this marks what no layer covers.
+        target.data_mut().fill(0);
+        decoder.decode(bytes, target)
+    })?;
+    let is_whole = block
+        .data()
+        .as_chunks::<BYTES_PER_PIXEL>()
+        .0
+        .iter()
+        .all(|pixel| pixel[3] != 0);
+    if is_whole {
+        let rect = payload.rect;
+        return Ok(Painting::Pixels { rect, block });
+    }
+    let rects = opaque_rects(block.data(), block.size());
+    Ok(Painting::Parts {
+        origin: payload.rect.origin(),
+        block,
+        rects,
+    })
+}
+
+/// Rectangles of all pixels whose alpha is not 0.
+fn opaque_rects(pixels: &[u8], size: Size) -> Vec<Rect> {
+    let mut rects: Vec<Rect> = Vec::new();
+    // Those that reach down to the row before, from left to right.
+    let mut open: Vec<usize> = Vec::new();
+    let rows = pixels.chunks_exact(size.width as usize * BYTES_PER_PIXEL);
+    for (y, row) in (0..size.height as i32).zip(rows) {
+        let mut still_open = Vec::with_capacity(open.len());
+        let mut left = 0;
+        let row = row.as_chunks::<BYTES_PER_PIXEL>().0;
+        for run in row.chunk_by(|a, b| (a[3] == 0) == (b[3] == 0)) {
+            let right = left + run.len() as i32;
+            if run[0][3] != 0 {
+                let above = open
+                    .binary_search_by_key(&left, |&index| rects[index].left)
+                    .map(|at| open[at]);
+                match above {
+                    Ok(index) if rects[index].right == right => {
+                        rects[index].bottom = y + 1;
+                        still_open.push(index);
+                    }
+                    _ => {
+                        still_open.push(rects.len());
+                        rects.push(Rect::new(left, y, right, y + 1));
+                    }
+                }
+            }
+            left = right;
+        }
+        open = still_open;
+    }
+    rects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opaque_pixels_are_covered_once_and_others_not_at_all() {
+        let picture = [
+            "..####..", //
+            "..####..", "#.####.#", "#.##....", "........", "########",
+        ];
+        let size = Size::new(8, picture.len() as u32);
+        let alphas = picture.concat().into_bytes();
+        let pixels: Vec<u8> = alphas
+            .iter()
+            .flat_map(|&mark| [1, 2, 3, if mark == b'#' { 255 } else { 0 }])
+            .collect();
+        let rects = opaque_rects(&pixels, size);
+        assert_eq!(
+            rects,
+            [
+                Rect::new(2, 0, 6, 3),
+                Rect::new(0, 2, 1, 4),
+                Rect::new(7, 2, 8, 3),
+                Rect::new(2, 3, 4, 4),
+                Rect::new(0, 5, 8, 6),
+            ]
+        );
+    }
 }
