@@ -23,11 +23,11 @@ pub mod dwt;
 mod encoder;
 mod error;
 pub(crate) mod fields;
-mod painter;
+pub(crate) mod painter;
 pub mod quant;
 pub mod rlgr;
 pub(crate) mod simd;
-mod tile;
+pub(crate) mod tile;
 pub(crate) mod tile_source;
 
 pub use decoder::RemoteFxDecoder;

@@ -10,19 +10,23 @@ use crate::{
 
 use super::ProgressiveError;
 
-const FRAME_BEGIN: u16 = 0xccc1;
-const FRAME_END: u16 = 0xccc2;
-const REGION: u16 = 0xccc4;
-const TILE_SIMPLE: u16 = 0xccc5;
-const TILE_FIRST: u16 = 0xccc6;
-const TILE_UPGRADE: u16 = 0xccc7;
+pub(super) const SYNC: u16 = 0xccc0;
+pub(super) const FRAME_BEGIN: u16 = 0xccc1;
+pub(super) const FRAME_END: u16 = 0xccc2;
+pub(super) const CONTEXT: u16 = 0xccc3;
+pub(super) const REGION: u16 = 0xccc4;
+pub(super) const TILE_SIMPLE: u16 = 0xccc5;
+pub(super) const TILE_FIRST: u16 = 0xccc6;
+pub(super) const TILE_UPGRADE: u16 = 0xccc7;
 
 /// `RFX_DWT_REDUCE_EXTRAPOLATE`.
-const REDUCE_EXTRAPOLATE: u8 = 0x01;
+pub(super) const REDUCE_EXTRAPOLATE: u8 = 0x01;
+/// `RFX_SUBBAND_DIFFING`.
+pub(super) const SUBBAND_DIFFING: u8 = 0x01;
 /// `RFX_TILE_DIFFERENCE`.
-const TILE_DIFFERENCE: u8 = 0x01;
+pub(super) const TILE_DIFFERENCE: u8 = 0x01;
 /// A `progressiveQuality` that adds nothing: the tile is whole.
-const FULL_QUALITY: u8 = 0xff;
+pub(super) const FULL_QUALITY: u8 = 0xff;
 const RECT_BYTES: usize = 8;
 const QUANT_BYTES: usize = 5;
 /// `quality`, then three tables.
@@ -59,7 +63,8 @@ pub(super) struct ProgressiveQuant {
 }
 
 impl ProgressiveQuant {
-    const FULL: ProgressiveQuant = ProgressiveQuant {
+    /// Nothing: the pass is the last one.
+    pub const FULL: ProgressiveQuant = ProgressiveQuant {
         components: [Quant::ZERO; 3],
     };
 }
@@ -71,7 +76,8 @@ pub(super) struct Region<'a> {
     rects: &'a [u8],
     quants: &'a [u8],
     progressive_quants: &'a [u8],
-    tiles: &'a [u8],
+    /// Blocks of tiles.
+    pub tiles: &'a [u8],
 }
 
 impl<'a> Region<'a> {
@@ -113,11 +119,17 @@ impl<'a> Region<'a> {
         })
     }
 
-    /// The blocks of its tiles.
-    pub fn tiles(&self) -> impl Iterator<Item = Result<TileBlock<'a>, ProgressiveError>> {
-        fields::blocks(self.tiles).map(|frame| {
-            let (kind, body) = frame?;
-            TileBlock::read(kind, body)
+    /// The blocks of its tiles: type, where in [`Self::tiles`] what follows the header begins, and
+    /// that itself.
+    pub fn tile_frames(
+        &self,
+    ) -> impl Iterator<Item = Result<(u16, usize, &'a [u8]), ProgressiveError>> {
+        let mut at = 0;
+        fields::blocks(self.tiles).map(move |block| {
+            let (kind, body) = block?;
+            let start = at + fields::BLOCK_HEADER_BYTES;
+            at = start + body.len();
+            Ok((kind, start, body))
         })
     }
 
@@ -191,7 +203,8 @@ pub(super) struct UpgradeTile<'a> {
 }
 
 impl<'a> TileBlock<'a> {
-    fn read(kind: u16, body: &'a [u8]) -> Result<Self, ProgressiveError> {
+    /// Reads what follows the header of a block.
+    pub fn read(kind: u16, body: &'a [u8]) -> Result<Self, ProgressiveError> {
         let mut fields = Fields::new(body, "a tile");
         let quants = [fields.u8()?, fields.u8()?, fields.u8()?];
         let position = (fields.u16()?, fields.u16()?);

@@ -1,6 +1,6 @@
-//! The simplified run-length code of upgrade passes (`[MS-RDPEGFX] 3.1.8.1.5`), decoding.
+//! The simplified run-length code of upgrade passes (`[MS-RDPEGFX] 3.1.8.1.5`).
 
-use crate::remotefx::bits::BitReader;
+use crate::remotefx::bits::{BitReader, BitWriter};
 
 const SCALE_BITS: u32 = 3;
 const MAX_SCALED: u32 = 80;
@@ -29,8 +29,17 @@ impl<'a> SrlReader<'a> {
         }
     }
 
+    /// Passes over `count` values where they are known to be zeros already; else none of them.
+    #[inline(always)]
+    pub fn skip_zeros(&mut self, count: u32) -> bool {
+        let is_known = self.zeros >= count;
+        self.zeros -= count * u32::from(is_known);
+        is_known
+    }
+
     /// The next value, whose magnitude has `bit_count` bits, 1 to 15. Behind the end there are only
     /// zeros.
+    #[inline]
     pub fn read(&mut self, bit_count: u32) -> i16 {
         while self.zeros == 0 && !self.value_follows {
             if self.bits.is_at_end() {
@@ -65,49 +74,92 @@ impl<'a> SrlReader<'a> {
     }
 }
 
+/// Writes the values of coefficients that were zero in all passes before.
+#[derive(Debug)]
+pub(super) struct SrlWriter<'a> {
+    bits: BitWriter<'a>,
+    /// The parameter KP.
+    scaled: u32,
+    /// Zeros that are not written yet.
+    zeros: u32,
+}
+
+impl<'a> SrlWriter<'a> {
+    /// Writes behind what is in `out` already.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            bits: BitWriter::new(out),
+            scaled: 1 << SCALE_BITS,
+            zeros: 0,
+        }
+    }
+
+    /// Writes a value whose magnitude has no more than `bit_count` bits, 1 to 15.
+    pub fn write(&mut self, value: i16, bit_count: u32) {
+        if value == 0 {
+            self.zeros += 1;
+            return;
+        }
+        self.end_run();
+        let magnitude = u32::from(value.unsigned_abs());
+        self.bits.write(u32::from(value < 0), 1);
+        self.bits.write_run(false, magnitude - 1);
+        if magnitude < (1 << bit_count) - 1 {
+            self.bits.write(1, 1);
+        }
+    }
+
+    fn end_run(&mut self) {
+        while self.zeros >> (self.scaled >> SCALE_BITS) != 0 {
+            self.zeros -= 1 << (self.scaled >> SCALE_BITS);
+            self.bits.write(0, 1);
+            self.scaled = (self.scaled + UP).min(MAX_SCALED);
+        }
+        let k = self.scaled >> SCALE_BITS;
+        self.bits.write(1 << k | self.zeros, 1 + k);
+        self.zeros = 0;
+        self.scaled = self.scaled.saturating_sub(DOWN);
+    }
+
+    /// Writes the last run, and fills the last byte up. The byte of zeros that stands behind is the
+    /// caller's to append.
+    pub fn finish(mut self) {
+        if self.zeros > 0 {
+            self.end_run();
+        }
+        self.bits.finish();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// An encoder straight from the text of the specification.
-    fn encode(values: &[i16], bit_count: u32) -> Vec<u8> {
-        let mut bits = Vec::new();
-        let mut scaled = 8u32;
-        let mut rest = values;
-        while !rest.is_empty() {
-            let mut zeros = rest.iter().take_while(|&&value| value == 0).count() as u32;
-            let value = rest.get(zeros as usize);
-            rest = &rest[(zeros as usize + 1).min(rest.len())..];
-            while zeros >= 1 << (scaled / 8) {
-                bits.push(false);
-                zeros -= 1 << (scaled / 8);
-                scaled = (scaled + 4).min(80);
+    /// The code words of 3.1.8.1.5.2, and a run of each kind before them.
+    #[test]
+    fn values_are_written_as_the_specification_shows() {
+        let written = |values: &[i16], bit_count| {
+            let mut bytes = Vec::new();
+            let mut writer = SrlWriter::new(&mut bytes);
+            for &value in values {
+                writer.write(value, bit_count);
             }
-            bits.push(true);
-            bits.extend((0..scaled / 8).rev().map(|i| zeros >> i & 1 == 1));
-            scaled = scaled.saturating_sub(6);
-            let Some(&value) = value else { break };
-            bits.push(value < 0);
-            let magnitude = u32::from(value.unsigned_abs());
-            bits.extend(std::iter::repeat_n(false, magnitude as usize - 1));
-            if magnitude < (1 << bit_count) - 1 {
-                bits.push(true);
-            }
-        }
-        bits.chunks(8)
-            .map(|byte| {
-                byte.iter()
-                    .enumerate()
-                    .fold(0, |b, (i, &bit)| b | u8::from(bit) << (7 - i))
-            })
-            .chain([0])
-            .collect()
+            writer.finish();
+            bytes
+        };
+        // KP = 8, so K = 1: "1", a run of "0"; then sign and magnitude less one.
+        assert_eq!(written(&[1], 3), [0b1001_0000]);
+        assert_eq!(written(&[-3], 3), [0b1010_0100]);
+        assert_eq!(written(&[7], 3), [0b1000_0000, 0]);
+        assert_eq!(written(&[-1], 1), [0b1010_0000]);
+        // Two zeros are a full run, a third is counted; KP = 12 - 6, so K = 0 for the next value.
+        assert_eq!(written(&[0, 0, 0, 1, -1], 1), [0b0110_1100]);
     }
 
     proptest! {
         #[test]
-        fn what_was_encoded_by_the_book_is_read(
+        fn what_is_written_is_read(
             bit_count in 1u32..6,
             seeds in proptest::collection::vec((any::<bool>(), any::<i16>()), 0..300),
         ) {
@@ -116,7 +168,12 @@ mod tests {
                 .into_iter()
                 .map(|(is_zero, value)| if is_zero { 0 } else { value % (most + 1) })
                 .collect();
-            let bytes = encode(&values, bit_count);
+            let mut bytes = Vec::new();
+            let mut writer = SrlWriter::new(&mut bytes);
+            for &value in &values {
+                writer.write(value, bit_count);
+            }
+            writer.finish();
             let mut reader = SrlReader::new(&bytes);
             for &value in &values {
                 prop_assert_eq!(reader.read(bit_count), value);

@@ -1,14 +1,13 @@
 //! A tile's coefficients across passes (`[MS-RDPEGFX] 3.3.8.2.1`).
 
 use crate::remotefx::{
-    Component, Entropy, TILE_AREA, TILE_BYTES,
+    Component, Entropy, TILE_AREA,
     bits::BitReader,
-    color::ycbcr_to_bgra,
-    dwt::{self, DwtScratch},
-    quant::{Band, Borders, Quant, dequantize},
+    quant::{Band, Borders, Quant, dequantize, shift_left},
     rlgr,
     simd::dispatch,
     sum_deltas,
+    tile::TileSamples,
 };
 
 use super::{
@@ -17,137 +16,124 @@ use super::{
     srl::SrlReader,
 };
 
-/// Memory that decoding works in.
-#[derive(Debug)]
-pub(super) struct Scratch {
-    components: Box<[Component; 3]>,
-    dwt: DwtScratch,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            components: Box::new([[0; TILE_AREA]; 3]),
-            dwt: DwtScratch::default(),
-        }
-    }
-}
-
 /// A tile of a context.
 #[derive(Debug)]
 pub(super) struct Tile {
     /// Dequantised coefficients with five fractional bits, of luma, blue and red.
-    components: Box<[Component; 3]>,
-    /// What is known of a tile that later passes refine.
-    progress: Option<Progress>,
-}
-
-/// The state of a tile between its first and its last pass.
-#[derive(Debug)]
-struct Progress {
+    components: [Component; 3],
+    /// -1, 0 or 1 for each coefficient, while passes are to come.
+    signs: [[i8; TILE_AREA]; 3],
     /// What the last pass added to the quantisation: bits still to come.
-    quant: ProgressiveQuant,
+    left: ProgressiveQuant,
     borders: Borders,
-    /// -1, 0 or 1 for each coefficient.
-    signs: Box<[[i8; TILE_AREA]; 3]>,
-}
-
-impl Default for Tile {
-    fn default() -> Self {
-        Self {
-            components: Box::new([[0; TILE_AREA]; 3]),
-            progress: None,
-        }
-    }
 }
 
 impl Tile {
-    /// Takes the first pass, or the only one (3.3.8.2.1.1).
+    /// A tile that nothing has come for.
+    pub fn new() -> Self {
+        Self {
+            components: [[0; TILE_AREA]; 3],
+            signs: [[0; TILE_AREA]; 3],
+            left: ProgressiveQuant::FULL,
+            borders: Borders::Mirror,
+        }
+    }
+
+    /// Takes the first pass, or the only one (3.3.8.2.1.1). `scratch` is for a difference.
     pub fn first_pass(
         &mut self,
         block: &WholeTile<'_>,
         region: &Region<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut Component,
     ) -> Result<(), ProgressiveError> {
         let quants = block.quants(region)?;
-        let progressive = region.progressive_quant(block.quality)?;
-        let borders = region.borders;
-        let [.., (_, ll3)] = borders.bands();
-
-        let is_complete = progressive.components == [Quant::ZERO; 3];
-        let mut signs = (!is_complete).then(|| Box::new([[0i8; TILE_AREA]; 3]));
-        for i in 0..3 {
-            let received = &mut scratch.components[i];
-            rlgr::decode(Entropy::Rlgr1, block.data[i], received);
-            if let Some(signs) = &mut signs {
-                for (sign, &value) in signs[i].iter_mut().zip(&received[..ll3.start]) {
-                    *sign = value.signum() as i8;
+        self.left = region.progressive_quant(block.quality)?;
+        self.borders = region.borders;
+        dispatch(
+            #[inline(always)]
+            || {
+                for (i, quant) in quants.iter().enumerate() {
+                    if block.is_difference {
+                        self.receive(i, block.data[i], quant, scratch);
+                        for (value, &difference) in self.components[i].iter_mut().zip(&*scratch) {
+                            *value = value.wrapping_add(difference);
+                        }
+                    } else {
+                        let mut received = [0; TILE_AREA];
+                        self.receive(i, block.data[i], quant, &mut received);
+                        self.components[i] = received;
+                    }
                 }
-            }
-            sum_deltas(&mut received[ll3.clone()]);
-            dequantize(received, borders, &quants[i], &progressive.components[i]);
-            if block.is_difference {
-                for (value, &difference) in self.components[i].iter_mut().zip(&*received) {
-                    *value = value.wrapping_add(difference);
-                }
-            } else {
-                self.components[i] = *received;
-            }
-        }
-        self.progress = signs.map(|signs| Progress {
-            quant: progressive,
-            borders,
-            signs,
-        });
+            },
+        );
         Ok(())
     }
 
-    /// Takes a later pass (3.3.8.2.1.2); false where there was no first one, or the last one is
-    /// over.
+    /// Decodes one component, and notes its signs where later passes need them.
+    #[inline(always)]
+    fn receive(&mut self, i: usize, data: &[u8], quant: &Quant, received: &mut Component) {
+        rlgr::decode(Entropy::Rlgr1, data, received);
+        if self.left != ProgressiveQuant::FULL {
+            for (sign, &value) in self.signs[i].iter_mut().zip(&*received) {
+                *sign = value.signum() as i8;
+            }
+        }
+        let [.., (_, ll3)] = self.borders.bands();
+        sum_deltas(&mut received[ll3]);
+        dequantize(received, self.borders, quant, &self.left.components[i]);
+    }
+
+    /// Takes a later pass (3.3.8.2.1.2). Nothing is left to add to a tile that is finished.
     pub fn upgrade_pass(
         &mut self,
         block: &UpgradeTile<'_>,
         region: &Region<'_>,
-    ) -> Result<bool, ProgressiveError> {
+    ) -> Result<(), ProgressiveError> {
         let quants = block.quants(region)?;
-        let progressive = region.progressive_quant(block.quality)?;
-        let Some(progress) = &mut self.progress else {
-            return Ok(false);
-        };
-        if progress.borders != region.borders {
-            return Ok(false);
+        let now = region.progressive_quant(block.quality)?;
+        if self.borders != region.borders {
+            return Err(ProgressiveError::Invalid {
+                field: "region flags for an upgrade",
+                value: u64::from(region.borders == Borders::ReduceExtrapolate),
+            });
         }
-        let components = self.components.iter_mut().zip(progress.signs.iter_mut());
-        for (i, (values, signs)) in components.enumerate() {
-            let streams = block.data[i];
-            let steps = PassSteps {
-                quant: &quants[i],
-                before: &progress.quant.components[i],
-                now: &progressive.components[i],
-            };
-            steps.apply(streams, progress.borders, values, signs)?;
+        for (before, now) in self.left.components.iter().zip(&now.components) {
+            if !now.is_within(before) {
+                let quality = block.quality.into();
+                return Err(ProgressiveError::Invalid {
+                    field: "quality of an upgrade",
+                    value: quality,
+                });
+            }
         }
-        if progressive.components == [Quant::ZERO; 3] {
-            self.progress = None;
-        } else {
-            progress.quant = progressive;
-        }
-        Ok(true)
+        dispatch(
+            #[inline(always)]
+            || {
+                let components = self.components.iter_mut().zip(&mut self.signs);
+                for (i, (values, signs)) in components.enumerate() {
+                    let steps = PassSteps {
+                        quant: &quants[i],
+                        before: &self.left.components[i],
+                        now: &now.components[i],
+                    };
+                    steps.apply(block.data[i], self.borders, values, signs);
+                }
+            },
+        );
+        self.left = now;
+        Ok(())
     }
 
-    /// Turns the coefficients into pixels.
-    pub fn paint(&self, borders: Borders, scratch: &mut Scratch, bgra: &mut [u8; TILE_BYTES]) {
-        dispatch(|| {
-            for (coefficients, samples) in self.components.iter().zip(scratch.components.iter_mut())
-            {
-                dwt::inverse(coefficients, borders, &mut scratch.dwt, samples);
-            }
-            let [y, cb, cr] = scratch.components.each_ref().map(|c| c.as_chunks().0);
-            let samples = y.iter().zip(cb).zip(cr);
-            for (out, ((y, cb), cr)) in bgra.as_chunks_mut().0.iter_mut().zip(samples) {
-                ycbcr_to_bgra(y, cb, cr, out);
-            }
-        });
+    /// Turns the coefficients into samples.
+    pub fn transform(&self, samples: &mut TileSamples) {
+        dispatch(
+            #[inline(always)]
+            || {
+                for (i, coefficients) in self.components.iter().enumerate() {
+                    samples.transform(i, coefficients, self.borders);
+                }
+            },
+        );
     }
 }
 
@@ -158,26 +144,23 @@ struct PassSteps<'a> {
     now: &'a Quant,
 }
 
+/// Coefficients that are passed over together.
+const LANES: usize = 8;
+
 impl PassSteps<'_> {
+    #[inline(always)]
     fn apply(
         &self,
         (srl, raw): (&[u8], &[u8]),
         borders: Borders,
         values: &mut Component,
         signs: &mut [i8; TILE_AREA],
-    ) -> Result<(), ProgressiveError> {
+    ) {
         let mut srl = SrlReader::new(srl);
         let mut raw = BitReader::new(raw);
         for (band, range) in borders.bands() {
             let now = self.now.factor(band);
-            let bit_count =
-                self.before
-                    .factor(band)
-                    .checked_sub(now)
-                    .ok_or(ProgressiveError::Invalid {
-                        field: "progressive quantisation that grows, to",
-                        value: now.into(),
-                    })?;
+            let bit_count = self.before.factor(band).saturating_sub(now);
             if bit_count == 0 {
                 continue;
             }
@@ -189,23 +172,29 @@ impl PassSteps<'_> {
                 }
                 continue;
             }
-            for (value, sign) in values.iter_mut().zip(&mut signs[range]) {
-                let input = match *sign {
-                    0 => {
+            let signs = &mut signs[range];
+            for (values, signs) in values.chunks_mut(LANES).zip(signs.chunks_mut(LANES)) {
+                let any = signs.iter().fold(0, |any, sign| any | sign);
+                if any == 0 && srl.skip_zeros(signs.len() as u32) {
+                    continue;
+                }
+                for (value, sign) in values.iter_mut().zip(signs) {
+                    let input = if *sign == 0 {
                         let input = srl.read(bit_count);
                         *sign = input.signum() as i8;
                         input
-                    }
-                    1 => raw.read(bit_count) as i16,
-                    _ => -(raw.read(bit_count) as i16),
-                };
-                add(value, input, shift);
+                    } else {
+                        let sign = i16::from(*sign);
+                        (raw.read(bit_count) as i16).wrapping_mul(sign)
+                    };
+                    add(value, input, shift);
+                }
             }
         }
-        Ok(())
     }
 }
 
+#[inline(always)]
 fn add(value: &mut i16, input: i16, shift: u32) {
-    *value = value.wrapping_add(input.wrapping_shl(shift));
+    *value = value.wrapping_add(shift_left(input, shift));
 }

@@ -12,6 +12,7 @@ use super::{
         ENTROPY_RLGR1, ENTROPY_RLGR3, EXTENSION, FRAME_BEGIN, FRAME_END, IMAGE_MODE, MAGIC, REGION,
         SYNC, TILE, VERSION_1_0,
     },
+    fields::write_block,
     quant::{Borders, Quant},
     rlgr, take_deltas,
     tile_source::{TileList, TileSource},
@@ -139,20 +140,20 @@ impl RemoteFxEncoder {
     }
 
     fn write_headers(&self, size: Size, out: &mut Vec<u8>) {
-        block(SYNC, out, |out| {
+        write_block(SYNC, out, |out| {
             out.extend(MAGIC.to_le_bytes());
             out.extend(VERSION_1_0.to_le_bytes());
         });
-        block(CODEC_VERSIONS, out, |out| {
+        write_block(CODEC_VERSIONS, out, |out| {
             out.extend([1, CODEC_ID]);
             out.extend(VERSION_1_0.to_le_bytes());
         });
-        block(CHANNELS, out, |out| {
+        write_block(CHANNELS, out, |out| {
             out.extend([1, 0]);
             out.extend((size.width as u16).to_le_bytes());
             out.extend((size.height as u16).to_le_bytes());
         });
-        block(CONTEXT, out, |out| {
+        write_block(CONTEXT, out, |out| {
             out.extend([CODEC_ID, ALL_CHANNELS, 0]);
             out.extend(64u16.to_le_bytes());
             out.extend(self.properties().to_le_bytes());
@@ -167,14 +168,14 @@ impl RemoteFxEncoder {
         out: &mut Vec<u8>,
     ) {
         const CHANNEL: [u8; 2] = [CODEC_ID, 0];
-        block(FRAME_BEGIN, out, |out| {
+        write_block(FRAME_BEGIN, out, |out| {
             out.extend(CHANNEL);
             out.extend(self.frame_index.to_le_bytes());
             out.extend(1u16.to_le_bytes());
         });
         self.frame_index = self.frame_index.wrapping_add(1);
         let bounds = picture.size().to_rect();
-        block(REGION, out, |out| {
+        write_block(REGION, out, |out| {
             out.extend(CHANNEL);
             // The only flag, `lrf`.
             out.push(1);
@@ -190,7 +191,7 @@ impl RemoteFxEncoder {
             out.extend(CBT_REGION.to_le_bytes());
             out.extend(1u16.to_le_bytes());
         });
-        block(EXTENSION, out, |out| {
+        write_block(EXTENSION, out, |out| {
             out.extend(CHANNEL);
             out.extend(CBT_TILESET.to_le_bytes());
             out.extend(0u16.to_le_bytes());
@@ -210,13 +211,13 @@ impl RemoteFxEncoder {
             let length = (out.len() - first) as u32;
             out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
         });
-        block(FRAME_END, out, |out| out.extend(CHANNEL));
+        write_block(FRAME_END, out, |out| out.extend(CHANNEL));
     }
 
     fn write_tile(&mut self, picture: &PictureRef<'_>, tile: (u16, u16), out: &mut Vec<u8>) {
         let quants = &self.options.quants;
         self.scratch.load(picture, tile, Borders::Mirror, quants);
-        block(TILE, out, |out| {
+        write_block(TILE, out, |out| {
             out.extend(self.indices);
             out.extend(tile.0.to_le_bytes());
             out.extend(tile.1.to_le_bytes());
@@ -232,14 +233,4 @@ impl RemoteFxEncoder {
             }
         });
     }
-}
-
-/// Writes a block: its type, its length, and what `body` writes.
-fn block(kind: u16, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    out.extend(kind.to_le_bytes());
-    out.extend([0; 4]);
-    body(out);
-    let length = (out.len() - start) as u32;
-    out[start + 2..start + 6].copy_from_slice(&length.to_le_bytes());
 }

@@ -85,3 +85,13 @@ fn next_block<'a>(rest: &mut &'a [u8]) -> Result<(u16, &'a [u8]), BlockError> {
     *rest = after;
     Ok((kind, &block[BLOCK_HEADER_BYTES..]))
 }
+
+/// Writes a block: its type, its length, and what `body` writes.
+pub(crate) fn write_block(kind: u16, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend(kind.to_le_bytes());
+    out.extend([0; 4]);
+    body(out);
+    let length = (out.len() - start) as u32;
+    out[start + 2..start + BLOCK_HEADER_BYTES].copy_from_slice(&length.to_le_bytes());
+}

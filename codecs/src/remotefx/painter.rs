@@ -7,7 +7,7 @@ use super::{Entropy, TILE_SIZE, blocks::Tile, quant::Quant, tile::TileDecoder};
 const SIDE: i32 = TILE_SIZE as i32;
 
 /// Fewer tiles than this are not worth another thread: waking one takes longer than decoding them.
-const TILES_FOR_TWO: usize = 8;
+pub(crate) const TILES_FOR_TWO: usize = 8;
 
 /// Where a tile belongs, and where in the payload its data lies. Holds no reference, so that the
 /// memory of a list of them serves payload after payload.
@@ -63,7 +63,7 @@ pub(super) fn sort(tiles: &mut [TilePlan]) {
 
 /// Collects the pieces of a region that tiles cover, and joins those that make a larger rectangle.
 #[derive(Debug)]
-pub(super) struct Pieces<'a> {
+pub(crate) struct Pieces<'a> {
     all: &'a mut Vec<Rect>,
     /// Those before are not this collector's.
     first: usize,
@@ -180,7 +180,7 @@ impl Job<'_> {
                 (piece.top - place.top) as usize,
             );
             if let Some(mut target) = target.sub(&piece.translate(0, -(top as i32))) {
-                decoder.paint(at, &mut target);
+                decoder.samples.paint(at, &mut target);
             }
         }
     }

@@ -116,6 +116,12 @@ impl Quant {
         }
     }
 
+    /// True where no factor is greater than that of `bounds`.
+    pub(crate) fn is_within(&self, bounds: &Quant) -> bool {
+        let mut pairs = self.factors.iter().zip(&bounds.factors);
+        pairs.all(|(factor, bound)| factor <= bound)
+    }
+
     /// Writes a `TS_RFX_CODEC_QUANT`: the way back from [`Self::from_remotefx`].
     pub fn to_remotefx(&self) -> [u8; 5] {
         let [hl1, lh1, hh1, hl2, lh2, hh2, hl3, lh3, hh3, ll3] = self.factors;
@@ -178,7 +184,8 @@ pub fn quantize(coefficients: &mut super::Component, borders: Borders, quant: &Q
     }
 }
 
-/// Multiplies the coefficients of every band by its scale.
+/// Multiplies the coefficients of every band by its scale, in arithmetic modulo 2^16: what a first
+/// pass wraps around, those that follow bring back.
 #[inline(always)]
 pub fn dequantize(
     coefficients: &mut super::Component,
@@ -188,10 +195,22 @@ pub fn dequantize(
 ) {
     for (band, range) in borders.bands() {
         let shift = quant.shift(progressive, band);
-        for value in &mut coefficients[range] {
-            *value = value.wrapping_shl(shift);
+        let coefficients = &mut coefficients[range];
+        if shift < i16::BITS {
+            for value in coefficients {
+                *value <<= shift;
+            }
+        } else {
+            coefficients.fill(0);
         }
     }
+}
+
+/// A shift to the left that leaves nothing where it is one by all bits.
+#[inline(always)]
+pub(crate) fn shift_left(value: i16, shift: u32) -> i16 {
+    // Factors of 15 and 8 shift by 22.
+    (i32::from(value) << (shift & 31)) as i16
 }
 
 #[cfg(test)]

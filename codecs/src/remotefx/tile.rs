@@ -11,37 +11,27 @@ use super::{
     sum_deltas,
 };
 
-/// Memory that a tile is decoded in.
+/// The samples of a tile, and the memory that they are made in.
 #[derive(Debug)]
-pub(super) struct TileDecoder {
-    coefficients: Component,
+pub(crate) struct TileSamples {
+    /// Of luma, blue and red.
     samples: [Component; 3],
     dwt: DwtScratch,
 }
 
-impl TileDecoder {
+impl TileSamples {
     pub fn new() -> Self {
         Self {
-            coefficients: [0; TILE_AREA],
             samples: [[0; TILE_AREA]; 3],
             dwt: DwtScratch::default(),
         }
     }
 
-    /// Decodes the components of a tile into samples.
-    pub fn decode(&mut self, entropy: Entropy, data: [&[u8]; 3], quants: [&Quant; 3]) {
-        dispatch(
-            #[inline(always)]
-            || {
-                for ((samples, data), quant) in self.samples.iter_mut().zip(data).zip(quants) {
-                    let coefficients = &mut self.coefficients;
-                    rlgr::decode(entropy, data, coefficients);
-                    sum_deltas(&mut coefficients[4032..]);
-                    dequantize(coefficients, Borders::Mirror, quant, &Quant::ZERO);
-                    dwt::inverse(coefficients, Borders::Mirror, &mut self.dwt, samples);
-                }
-            },
-        );
+    /// Transforms the dequantised coefficients of a component.
+    #[inline(always)]
+    pub fn transform(&mut self, component: usize, coefficients: &Component, borders: Borders) {
+        let samples = &mut self.samples[component];
+        dwt::inverse(coefficients, borders, &mut self.dwt, samples);
     }
 
     /// Converts the part of the tile that begins at (`left`, `top`) into all of `target`.
@@ -49,10 +39,10 @@ impl TileDecoder {
         dispatch(
             #[inline(always)]
             || {
-                let [y, cb, cr] = self
-                    .samples
-                    .each_ref()
-                    .map(|c| &c.as_chunks::<TILE_SIZE>().0[top..]);
+                let [y, cb, cr] = self.samples.each_ref().map(|component| {
+                    let (rows, _) = component.as_chunks::<TILE_SIZE>();
+                    &rows[top..]
+                });
                 let mut line = [0; TILE_STRIDE_BYTES];
                 for (row, ((y, cb), cr)) in (0..target.size().height).zip(y.iter().zip(cb).zip(cr))
                 {
@@ -65,6 +55,40 @@ impl TileDecoder {
                             out.copy_from_slice(part);
                         }
                     }
+                }
+            },
+        );
+    }
+}
+
+/// Memory that a tile is decoded in.
+#[derive(Debug)]
+pub(super) struct TileDecoder {
+    coefficients: Component,
+    pub samples: TileSamples,
+}
+
+impl TileDecoder {
+    pub fn new() -> Self {
+        Self {
+            coefficients: [0; TILE_AREA],
+            samples: TileSamples::new(),
+        }
+    }
+
+    /// Decodes the components of a tile into samples.
+    pub fn decode(&mut self, entropy: Entropy, data: [&[u8]; 3], quants: [&Quant; 3]) {
+        const BORDERS: Borders = Borders::Mirror;
+        dispatch(
+            #[inline(always)]
+            || {
+                let [.., (_, ll3)] = BORDERS.bands();
+                let coefficients = &mut self.coefficients;
+                for (i, (data, quant)) in data.into_iter().zip(quants).enumerate() {
+                    rlgr::decode(entropy, data, coefficients);
+                    sum_deltas(&mut coefficients[ll3.clone()]);
+                    dequantize(coefficients, BORDERS, quant, &Quant::ZERO);
+                    self.samples.transform(i, coefficients, BORDERS);
                 }
             },
         );
