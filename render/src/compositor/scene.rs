@@ -432,13 +432,6 @@ impl Scene {
                     compositor.draw_alpha(surface, block, region)
                 })?;
             }
-            Painting::Tiles(tiles) => {
-                for (rect, block) in tiles {
-                    self.draw_block(surface, size, rect, block, |region| {
-                        compositor.draw_pixels(surface, block, region)
-                    })?;
-                }
-            }
             Painting::Parts {
                 origin,
                 block,

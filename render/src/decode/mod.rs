@@ -66,8 +66,6 @@ pub enum Painting {
         /// The pixels.
         block: PixelBlock,
     },
-    /// Pieces of tiles; none overlaps another.
-    Tiles(Vec<(Rect, PixelBlock)>),
     /// Parts of a block that is otherwise not to be looked at.
     Parts {
         /// Where the block's first pixel goes.
@@ -91,7 +89,6 @@ impl Step {
             Painting::Pixels { block, .. }
             | Painting::Alpha { block, .. }
             | Painting::Parts { block, .. } => block.data().len(),
-            Painting::Tiles(tiles) => tiles.iter().map(|(_, block)| block.data().len()).sum(),
             Painting::Avc(views) => [&views.luma_view, &views.chroma_view]
                 .into_iter()
                 .flatten()

@@ -1,15 +1,14 @@
 //! The progressive contexts of a surface.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use oriel_codecs::{
-    picture::BYTES_PER_PIXEL,
-    progressive::{DrawnTile, ProgressiveDecoder},
-    remotefx::TILE_STRIDE_BYTES,
+    picture::{BYTES_PER_PIXEL, PictureMut},
+    progressive::ProgressiveDecoder,
 };
 use oriel_protocol::graphics::{CodecContextId, PayloadCodec};
 
-use super::{Painting, PixelBlock, Storage, payload::Payload, pool::BufferPool, stream::Means};
+use super::{Painting, PixelBlock, Storage, payload::Payload, stream::Means};
 use crate::error::PeerError;
 
 /// Contexts on one surface, at most: each may come to hold a picture of the surface several times
@@ -44,30 +43,29 @@ impl ProgressiveContexts {
             .contexts
             .entry(context)
             .or_insert_with(|| ProgressiveDecoder::new(payload.surface_size));
-        let mut tiles = Vec::new();
+        let bytes = &payload.bytes;
+        let bounds = decoder
+            .bounds(bytes)
+            .map_err(|error| payload.error(error))?;
+        let (origin, size) = (bounds.origin(), bounds.size());
+        let stride_bytes = size.width as usize * BYTES_PER_PIXEL;
+        let mut buffer = means.buffers.take(stride_bytes * size.height as usize);
+        let mut target = PictureMut::new(buffer.data_mut(), size, stride_bytes)
+            .ok_or_else(|| payload.error("no pixels"))?;
+        let mut rects = Vec::new();
         means
             .tiles
-            .run(payload.bytes.len(), || {
-                decoder.decode(&payload.bytes, |tile| {
-                    tiles.push((tile.rect, block(&tile, means.buffers)))
-                })
+            .run(bytes.len(), || {
+                decoder.decode(bytes, origin, &mut target, &mut rects)
             })
             .map_err(|error| payload.error(error))?;
-        Ok(Painting::Tiles(tiles))
-    }
-}
-
-/// A copy of what is drawn of a tile: the decoder goes on to the next one in the same memory.
-fn block(tile: &DrawnTile<'_>, pool: &Arc<BufferPool>) -> PixelBlock {
-    let size = tile.rect.size();
-    let row_bytes = size.width as usize * BYTES_PER_PIXEL;
-    let mut buffer = pool.take(row_bytes * size.height as usize);
-    let rows = buffer.data_mut().chunks_exact_mut(row_bytes);
-    for (row, pixels) in rows.zip(tile.pixels.chunks(TILE_STRIDE_BYTES)) {
-        row.copy_from_slice(&pixels[..row_bytes]);
-    }
-    PixelBlock {
-        size,
-        storage: Storage::Pooled(buffer),
+        Ok(Painting::Parts {
+            origin,
+            block: PixelBlock {
+                size,
+                storage: Storage::Pooled(buffer),
+            },
+            rects,
+        })
     }
 }
