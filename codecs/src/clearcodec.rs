@@ -197,6 +197,15 @@ fn push_run(run: u32, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends blue, green and red of each pixel.
+fn push_pixels(pixels: &[Pixel], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + 3 * pixels.len(), 0);
+    for (to, &from) in out[start..].as_chunks_mut().0.iter_mut().zip(pixels) {
+        *to = bgr(from);
+    }
+}
+
 /// An opaque pixel from blue, green and red.
 const fn pixel([blue, green, red]: [u8; 3]) -> Pixel {
     Pixel::from_le_bytes([blue, green, red, 0xFF])

@@ -1,6 +1,6 @@
 //! The second layer read: bands of columns (`[MS-RDPEGFX] 2.2.4.1.1.2`).
 
-use super::bars::{Bar, BarStorage};
+use super::bars::{BarStorage, Column};
 use super::{
     BAR_SLOTS, ClearCodecError, MAX_BAND_HEIGHT, Pixel, SHORT_BAR_SLOTS, pixel, take, take_slice,
     take_u16,
@@ -85,7 +85,7 @@ pub fn draw(
             let header = take_u16(&mut data)?;
             let slot = if header & 0x8000 != 0 {
                 let slot = usize::from(header & 0x7FFF);
-                if usize::from(caches.bars.get(slot).height) < height {
+                if caches.bars.height(slot) < height {
                     caches.bars.extend_to(slot, height);
                 }
                 slot
@@ -116,7 +116,7 @@ fn new_bar(
     data: &mut &[u8],
     caches: &mut BarCaches,
 ) -> Result<(), ClearCodecError> {
-    let short: &Bar;
+    let short;
     let on;
     if header & 0x4000 != 0 {
         [on] = take(data)?;
@@ -129,15 +129,14 @@ fn new_bar(
         }
         let count = off - on;
         let pixels = take_slice(data, u32::from(count) * 3)?;
-        let bar = caches.short_bars.advance();
-        for (to, from) in bar.pixels.iter_mut().zip(pixels.as_chunks().0) {
+        let count = usize::from(count);
+        let bar = caches.short_bars.advance(count);
+        for (to, from) in bar.iter_mut().zip(pixels.as_chunks().0) {
             *to = pixel(*from);
         }
-        bar.height = count;
-        short = bar;
+        short = &bar[..count];
     }
-    let bar = caches.bars.advance();
-    bar.compose(height, background, usize::from(on), short.pixels());
+    caches.bars.push(height, background, on.into(), short);
     Ok(())
 }
 
@@ -167,8 +166,8 @@ impl Group {
         if shown == 0 || rows == 0 {
             return;
         }
-        let columns: [&[Pixel; MAX_BAND_HEIGHT]; GROUP] =
-            std::array::from_fn(|at| &bars.get(usize::from(self.slots[at])).pixels);
+        let columns: [&Column; GROUP] =
+            std::array::from_fn(|at| bars.column(self.slots[at].into()));
         let stride_bytes = target.stride_bytes();
         let start = self.top as usize * stride_bytes + left * BYTES_PER_PIXEL;
         let mut rest = &mut target.data_mut()[start..];

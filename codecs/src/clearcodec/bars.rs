@@ -1,44 +1,17 @@
 use super::{MAX_BAND_HEIGHT, OPAQUE, Pixel};
 
-/// A column of pixels.
-#[derive(Clone, Copy, Debug)]
-pub struct Bar {
-    pub pixels: [Pixel; MAX_BAND_HEIGHT],
-    /// How many of them count.
-    pub height: u8,
-}
-
-impl Bar {
-    /// A column of no pixels.
-    pub const EMPTY: Self = Self {
-        pixels: [OPAQUE; MAX_BAND_HEIGHT],
-        height: 0,
-    };
-
-    /// The pixels that count.
-    pub fn pixels(&self) -> &[Pixel] {
-        &self.pixels[..usize::from(self.height)]
-    }
-
-    /// Becomes `height` pixels of `background` with `short` from row `on`; what would lie below
-    /// the last row is cut off (`2.2.4.1.1.2.1.1.2`).
-    pub fn compose(&mut self, height: usize, background: Pixel, on: usize, short: &[Pixel]) {
-        let bar = &mut self.pixels[..height];
-        let on = on.min(height);
-        let off = (on + short.len()).min(height);
-        bar[..on].fill(background);
-        bar[on..off].copy_from_slice(&short[..off - on]);
-        bar[off..].fill(background);
-        self.height = height as u8;
-    }
-}
+/// Room for a column of pixels.
+pub type Column = [Pixel; MAX_BAND_HEIGHT];
 
 /// A cache of columns: what comes in takes the next slot, and after the last the first.
 ///
 /// Slots take memory when they are first used.
 #[derive(Clone, Debug)]
 pub struct BarStorage {
-    bars: Vec<Bar>,
+    columns: Vec<Column>,
+    /// How many pixels of each column count. By themselves, so that asking for a height costs no
+    /// line of the processor's cache that is not full of heights.
+    heights: Vec<u8>,
     slots: usize,
     cursor: usize,
 }
@@ -47,7 +20,8 @@ impl BarStorage {
     /// A cache of so many slots, all empty.
     pub fn new(slots: usize) -> Self {
         Self {
-            bars: Vec::new(),
+            columns: Vec::new(),
+            heights: Vec::new(),
             slots,
             cursor: 0,
         }
@@ -63,19 +37,47 @@ impl BarStorage {
         self.cursor
     }
 
-    /// The column in a slot; an empty one where there is none.
+    /// How high the column in a slot is; 0 where there is none.
     #[inline]
-    pub fn get(&self, slot: usize) -> &Bar {
-        const NONE: &Bar = &Bar::EMPTY;
-        self.bars.get(slot).unwrap_or(NONE)
+    pub fn height(&self, slot: usize) -> usize {
+        self.heights.get(slot).map_or(0, |&height| height.into())
     }
 
-    /// The slot at the cursor, which moves on.
+    /// The column in a slot; one of no pixels where there is none.
     #[inline]
-    pub fn advance(&mut self) -> &mut Bar {
+    pub fn get(&self, slot: usize) -> &[Pixel] {
+        &self.column(slot)[..self.height(slot)]
+    }
+
+    /// The column in a slot, and what lies below its last pixel.
+    #[inline]
+    pub fn column(&self, slot: usize) -> &Column {
+        const NONE: &Column = &[OPAQUE; MAX_BAND_HEIGHT];
+        self.columns.get(slot).unwrap_or(NONE)
+    }
+
+    /// Puts `height` pixels into the slot at the cursor, which moves on.
+    ///
+    /// They are `background` but for `short`, which starts at row `on`. What of it would lie below
+    /// the last row is cut off (`2.2.4.1.1.2.1.1.2`).
+    #[inline]
+    pub fn push(&mut self, height: usize, background: Pixel, on: usize, short: &[Pixel]) {
+        let bar = &mut self.advance(height)[..height];
+        let on = on.min(height);
+        let off = (on + short.len()).min(height);
+        bar[..on].fill(background);
+        bar[on..off].copy_from_slice(&short[..off - on]);
+        bar[off..].fill(background);
+    }
+
+    /// The slot at the cursor, which moves on, for `height` pixels. It holds what it held.
+    #[inline]
+    pub fn advance(&mut self, height: usize) -> &mut Column {
         let slot = self.cursor;
         self.cursor = if slot + 1 == self.slots { 0 } else { slot + 1 };
-        self.slot_mut(slot)
+        self.claim(slot);
+        self.heights[slot] = height as u8;
+        &mut self.columns[slot]
     }
 
     /// Makes the column in a slot at least `height` pixels high: those that it lacks are black.
@@ -83,24 +85,24 @@ impl BarStorage {
     /// A server that goes by the specification never needs this. One whose caches are ahead of
     /// ours would otherwise have its picture refused, for some columns.
     pub fn extend_to(&mut self, slot: usize, height: usize) {
-        let bar = self.slot_mut(slot);
-        let there = usize::from(bar.height);
+        self.claim(slot);
+        let there = self.height(slot);
         if there < height {
-            bar.pixels[there..height].fill(OPAQUE);
-            bar.height = height as u8;
+            self.columns[slot][there..height].fill(OPAQUE);
+            self.heights[slot] = height as u8;
         }
     }
 
-    fn slot_mut(&mut self, slot: usize) -> &mut Bar {
-        if slot >= self.bars.len() {
-            self.bars.resize(slot + 1, Bar::EMPTY);
+    fn claim(&mut self, slot: usize) {
+        if slot >= self.columns.len() {
+            self.columns.resize(slot + 1, [OPAQUE; MAX_BAND_HEIGHT]);
+            self.heights.resize(slot + 1, 0);
         }
-        &mut self.bars[slot]
     }
 
     /// Bytes that the slots take.
     pub fn memory_bytes(&self) -> usize {
-        self.bars.capacity() * size_of::<Bar>()
+        self.columns.capacity() * size_of::<Column>() + self.heights.capacity()
     }
 }
 
@@ -112,38 +114,35 @@ mod tests {
     fn the_cursor_goes_round() {
         let mut storage = BarStorage::new(3);
         for height in 1..=4 {
-            storage.advance().height = height;
+            storage.push(height, 0, 0, &[]);
         }
-        assert_eq!(
-            [0, 1, 2, 3].map(|slot| storage.get(slot).height),
-            [4, 2, 3, 0]
-        );
+        assert_eq!([0, 1, 2, 3].map(|slot| storage.height(slot)), [4, 2, 3, 0]);
         assert_eq!(storage.cursor(), 1);
         storage.reset_cursor();
-        storage.advance().height = 9;
-        assert_eq!([0, 1, 2].map(|slot| storage.get(slot).height), [9, 2, 3]);
+        storage.push(9, 0, 0, &[]);
+        assert_eq!([0, 1, 2].map(|slot| storage.height(slot)), [9, 2, 3]);
     }
 
     #[test]
     fn a_bar_lies_on_its_background() {
-        let mut bar = Bar::EMPTY;
-        bar.compose(5, 7, 1, &[1, 2]);
-        assert_eq!(bar.pixels(), [7, 1, 2, 7, 7]);
-        bar.compose(4, 7, 2, &[1, 2, 3]);
-        assert_eq!(bar.pixels(), [7, 7, 1, 2]);
-        bar.compose(2, 7, 200, &[1]);
-        assert_eq!(bar.pixels(), [7, 7]);
+        let mut storage = BarStorage::new(3);
+        storage.push(5, 7, 1, &[1, 2]);
+        storage.push(4, 7, 2, &[1, 2, 3]);
+        storage.push(2, 7, 200, &[1]);
+        assert_eq!(storage.get(0), [7, 1, 2, 7, 7]);
+        assert_eq!(storage.get(1), [7, 7, 1, 2]);
+        assert_eq!(storage.get(2), [7, 7]);
     }
 
     #[test]
     fn a_column_that_is_too_short_goes_on_in_black() {
         let mut storage = BarStorage::new(4);
-        storage.advance().compose(2, 7, 0, &[]);
+        storage.push(2, 7, 0, &[]);
         storage.extend_to(0, 4);
         storage.extend_to(3, 1);
-        assert_eq!(storage.get(0).pixels(), [7, 7, OPAQUE, OPAQUE]);
-        assert_eq!(storage.get(3).pixels(), [OPAQUE]);
+        assert_eq!(storage.get(0), [7, 7, OPAQUE, OPAQUE]);
+        assert_eq!(storage.get(3), [OPAQUE]);
         storage.extend_to(0, 1);
-        assert_eq!(storage.get(0).height, 4);
+        assert_eq!(storage.height(0), 4);
     }
 }

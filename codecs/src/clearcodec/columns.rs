@@ -2,7 +2,7 @@
 
 use super::bands::BarCaches;
 use super::bars::BarStorage;
-use super::{BAR_SLOTS, Pixel, SHORT_BAR_SLOTS, bgr};
+use super::{BAR_SLOTS, Pixel, SHORT_BAR_SLOTS, push_pixels};
 
 /// Adds a pixel to the hash of a column. Made of what every processor can do to many columns at
 /// once.
@@ -29,38 +29,51 @@ pub fn hash_pixels(pixels: &[Pixel]) -> u32 {
     finish_hash(hash, pixels.len())
 }
 
-/// Where the strings of pixels with some hash may be. The last one that was put in is found; what
-/// is found may have been replaced since, and is to be compared.
+/// Where the strings of pixels with some hash may be. What is found may have been replaced since,
+/// and is to be compared.
 #[derive(Clone, Debug)]
 pub struct HashIndex {
-    /// Hash and slot. The length is a power of two.
-    entries: Vec<(u32, u16)>,
+    /// Hash and slot, in places for [`Self::WAYS`] of them, the last that was put in first. There
+    /// are as many places as a power of two.
+    places: Vec<[(u32, u16); Self::WAYS]>,
 }
 
 impl HashIndex {
-    /// An index of so many slots at least.
+    /// How many strings whose hashes share a place are found.
+    const WAYS: usize = 4;
+
+    /// An index of so many slots.
     pub fn new(slots: usize) -> Self {
         Self {
-            entries: vec![(0, 0); 2 * slots.next_power_of_two()],
+            places: vec![[(0, 0); Self::WAYS]; slots.next_power_of_two() / 2],
         }
     }
 
     /// The slot that was put in under this hash.
     #[inline]
     pub fn find(&self, hash: u32) -> Option<usize> {
-        let (of, slot) = self.entries[self.place(hash)];
-        (of == hash).then_some(usize::from(slot))
+        let place = self.places[self.place(hash)];
+        let found = place.iter().find(|(of, _)| *of == hash);
+        found.map(|(_, slot)| usize::from(*slot))
     }
 
     /// Puts a slot in.
     pub fn insert(&mut self, hash: u32, slot: usize) {
         let place = self.place(hash);
-        self.entries[place] = (hash, slot as u16);
+        let place = &mut self.places[place];
+        // The place of a hash that is there already, or else the one for longest.
+        let last = place.iter().position(|(of, _)| *of == hash);
+        place[..=last.unwrap_or(Self::WAYS - 1)].rotate_right(1);
+        place[0] = (hash, slot as u16);
     }
 
     #[inline]
     fn place(&self, hash: u32) -> usize {
-        hash as usize & (self.entries.len() - 1)
+        hash as usize & (self.places.len() - 1)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of_val(self.places.as_slice())
     }
 }
 
@@ -104,8 +117,8 @@ impl ColumnWriter {
         let on = if on == column.len() { off } else { on };
         self.write_short(&column[on..off], on, out);
         self.by_bar.insert(hash, self.caches.bars.cursor());
-        let bar = self.caches.bars.advance();
-        bar.compose(column.len(), background, on, &column[on..off]);
+        let bars = &mut self.caches.bars;
+        bars.push(column.len(), background, on, &column[on..off]);
     }
 
     fn write_short(&mut self, short: &[Pixel], on: usize, out: &mut Vec<u8>) {
@@ -119,23 +132,22 @@ impl ColumnWriter {
             return;
         }
         out.extend([on as u8, (on + short.len()) as u8]);
-        out.extend(short.iter().flat_map(|&pixel| bgr(pixel)));
+        push_pixels(short, out);
         self.by_short_bar
             .insert(hash, self.caches.short_bars.cursor());
-        let bar = self.caches.short_bars.advance();
-        bar.compose(short.len(), 0, 0, short);
+        self.caches.short_bars.push(short.len(), 0, 0, short);
     }
 
     /// Bytes that caches and indexes take.
     pub fn memory_bytes(&self) -> usize {
-        let entries = self.by_bar.entries.len() + self.by_short_bar.entries.len();
         self.caches.bars.memory_bytes()
             + self.caches.short_bars.memory_bytes()
-            + entries * size_of::<(u32, u16)>()
+            + self.by_bar.memory_bytes()
+            + self.by_short_bar.memory_bytes()
     }
 }
 
 fn found(index: &HashIndex, hash: u32, storage: &BarStorage, pixels: &[Pixel]) -> Option<usize> {
     let slot = index.find(hash)?;
-    (storage.get(slot).pixels() == pixels).then_some(slot)
+    (storage.get(slot) == pixels).then_some(slot)
 }

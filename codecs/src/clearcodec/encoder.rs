@@ -7,7 +7,7 @@ use super::rlex::RlexEncoder;
 use super::strip::Strip;
 use super::{
     FLAG_GLYPH_HIT, FLAG_GLYPH_INDEX, GLYPH_SLOTS, MAX_BAND_HEIGHT, MAX_GLYPH_PIXELS, Pixel, bgr,
-    subcodecs,
+    push_pixels, subcodecs,
 };
 use crate::geometry::{Point, Rect, Size};
 use crate::picture::PictureRef;
@@ -229,7 +229,7 @@ impl ClearCodecEncoder {
             return false;
         }
         subcodecs::push_header(&rect, subcodecs::RAW, raw_bytes, out);
-        out.extend(pixels.flatten().flat_map(|&pixel| bgr(pixel)));
+        pixels.for_each(|row| push_pixels(row, out));
         true
     }
 }

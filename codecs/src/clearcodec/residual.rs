@@ -3,12 +3,19 @@
 use super::{ClearCodecError, OPAQUE, Pixel, bgr, pixel, push_run, take, take_run};
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
 
+/// Pixels that are written at once, whether or not all are due, where the row has room and what
+/// comes after is sure to write over them.
+pub const BLOCK: usize = 8;
+/// The fewest bytes of a run, which is a pixel at least.
+const MIN_RUN_BYTES: usize = 4;
+
 /// Draws all runs, from the first pixel on. Pixels after the last run stay as they are.
 pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCodecError> {
     let (mut color, mut run) = ([0; BYTES_PER_PIXEL], 0);
     for y in 0..target.size().height {
-        let mut left = target.row_mut(y).as_chunks_mut().0;
-        while !left.is_empty() {
+        let row = target.row_mut(y).as_chunks_mut().0;
+        let mut x = 0;
+        while x < row.len() {
             if run == 0 {
                 if data.is_empty() {
                     return Ok(());
@@ -16,10 +23,15 @@ pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCod
                 color = pixel(take(&mut data)?).to_le_bytes();
                 run = take_run(&mut data)? as usize;
             }
-            let (now, rest) = left.split_at_mut(run.min(left.len()));
-            now.fill(color);
-            run -= now.len();
-            left = rest;
+            let now = run.min(row.len() - x);
+            match row[x..].first_chunk_mut::<BLOCK>() {
+                Some(block) if now <= BLOCK && data.len() >= BLOCK * MIN_RUN_BYTES => {
+                    *block = [color; BLOCK]
+                }
+                _ => row[x..x + now].fill(color),
+            }
+            run -= now;
+            x += now;
         }
     }
     if run > 0 || !data.is_empty() {
@@ -81,6 +93,10 @@ impl RunWriter {
 /// How many pixels at the start are `color`.
 pub fn same_prefix(color: Pixel, pixels: &[Pixel]) -> usize {
     const LANES: usize = 16;
+    // Most runs end soon.
+    if let Some(at) = pixels.iter().take(4).position(|&pixel| pixel != color) {
+        return at;
+    }
     let (chunks, _) = pixels.as_chunks::<LANES>();
     let whole = chunks
         .iter()
@@ -115,6 +131,14 @@ mod tests {
         let data = [1, 1, 1, 4, 2, 2, 2, 0, 3, 3, 3, 2];
         assert_eq!(drawn(&data, size).unwrap(), [1, 1, 1, 1, 3, 3, 9, 9, 9]);
         assert_eq!(drawn(&[], size).unwrap(), [9; 9]);
+    }
+
+    #[test]
+    fn pixels_after_the_last_run_stay_as_they_are() {
+        for runs in 0..20 {
+            let drawn = drawn(&[5, 5, 5, 1].repeat(runs), Size::new(30, 1)).unwrap();
+            assert_eq!(drawn, [vec![5; runs], vec![9; 30 - runs]].concat());
+        }
     }
 
     #[test]

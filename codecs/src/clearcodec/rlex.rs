@@ -5,13 +5,14 @@
 //! the segment's stop index. Suite and stop share a byte, the stop in as many of the low bits as
 //! the palette needs. A good palette has its colors in the order in which they follow each other.
 
-use super::{ClearCodecError, Pixel, bgr, pixel, push_run, residual, take, take_run};
+use super::residual::BLOCK;
+use super::{ClearCodecError, Pixel, pixel, push_pixels, push_run, residual, take, take_run};
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
 
 /// The most colors of a palette.
 const MAX_COLORS: usize = 127;
-/// Pixels that are written at once, where the row has room, whether or not all are due.
-const BLOCK: usize = 8;
+/// The fewest bytes of a segment, which is a pixel at least.
+const MIN_SEGMENT_BYTES: usize = 2;
 
 /// How many bits of a segment's first byte are its stop index.
 const fn stop_bits(colors: usize) -> u32 {
@@ -53,11 +54,12 @@ pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCod
                 end = usize::from(stop) + 1;
                 run = take_run(&mut data)? as usize;
             }
+            let is_followed = data.len() >= BLOCK * MIN_SEGMENT_BYTES;
             if run > 0 {
                 let now = run.min(width - x);
                 let color = palette[next];
                 match row[x..].first_chunk_mut::<BLOCK>() {
-                    Some(block) if now <= BLOCK => *block = [color; BLOCK],
+                    Some(block) if now <= BLOCK && is_followed => *block = [color; BLOCK],
                     _ => row[x..x + now].fill(color),
                 }
                 run -= now;
@@ -66,7 +68,7 @@ pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCod
             let now = (end - next).min(width - x);
             let suite = &palette[next..];
             match (row[x..].first_chunk_mut::<BLOCK>(), suite.first_chunk()) {
-                (Some(block), Some(suite)) if now <= BLOCK => *block = *suite,
+                (Some(block), Some(suite)) if now <= BLOCK && is_followed => *block = *suite,
                 _ => row[x..x + now].copy_from_slice(&suite[..now]),
             }
             next += now;
@@ -85,6 +87,8 @@ pub struct RlexEncoder {
     palette: Vec<Pixel>,
     /// By a color's hash: its index in the palette, or what an earlier rectangle left there.
     indexes: [u8; 1024],
+    /// Index and length of each run of one color.
+    runs: Vec<(u8, u32)>,
     pub data: Vec<u8>,
 }
 
@@ -93,6 +97,7 @@ impl Default for RlexEncoder {
         Self {
             palette: Vec::with_capacity(MAX_COLORS),
             indexes: [0; 1024],
+            runs: Vec::new(),
             data: Vec::new(),
         }
     }
@@ -101,93 +106,68 @@ impl Default for RlexEncoder {
 impl RlexEncoder {
     /// Codes rows of pixels into `data`; false where there are too many colors, or it would take
     /// `limit` bytes or more.
-    pub fn encode<'a>(
-        &mut self,
-        rows: impl Iterator<Item = &'a [Pixel]> + Clone,
-        limit: usize,
-    ) -> bool {
-        self.data.clear();
-        self.palette.clear();
-        for row in rows.clone() {
-            let mut rest = row;
-            while let Some(&color) = rest.first() {
-                if self.index_or_insert(color).is_none() {
-                    return false;
-                }
-                rest = &rest[residual::same_prefix(color, rest)..];
-            }
-        }
-        let head_bytes = 1 + 3 * self.palette.len();
-        if head_bytes >= limit {
+    pub fn encode<'a>(&mut self, rows: impl Iterator<Item = &'a [Pixel]>, limit: usize) -> bool {
+        if !self.find_runs(rows) || 1 + 3 * self.palette.len() >= limit {
             return false;
         }
+        self.data.clear();
         self.data.push(self.palette.len() as u8);
-        self.data
-            .extend(self.palette.iter().flat_map(|&color| bgr(color)));
+        push_pixels(&self.palette, &mut self.data);
         let bits = stop_bits(self.palette.len());
         let max_depth = u8::MAX >> bits;
 
-        let mut segment: Option<Segment> = None;
-        for row in rows {
-            let mut rest = row;
-            while let Some(&color) = rest.first() {
-                let index = self.index(color);
-                let mut same = residual::same_prefix(color, rest) as u32;
-                rest = &rest[same as usize..];
-                if let Some(open) = &mut segment {
-                    if open.depth == 0 && index == open.start {
-                        // A run that goes on in the next row.
-                        open.run += same;
-                        continue;
-                    }
-                    if index == open.start + open.depth + 1 && open.depth < max_depth {
-                        open.depth += 1;
-                        same -= 1;
-                    }
-                    if same == 0 {
-                        continue;
-                    }
-                    open.write(bits, &mut self.data);
-                    if self.data.len() >= limit {
-                        return false;
-                    }
-                }
-                // The suite starts with the run's own color, so that the run is one shorter.
-                segment = Some(Segment {
-                    run: same - 1,
-                    start: index,
-                    depth: 0,
-                });
+        let mut runs = self.runs.iter();
+        let Some(&(index, length)) = runs.next() else {
+            return true;
+        };
+        let mut open = Segment::of(index, length);
+        for &(index, mut length) in runs {
+            if open.depth == 0 && index == open.start {
+                // A run that goes on in the next row.
+                open.run += length;
+                continue;
             }
-        }
-        if let Some(open) = segment {
+            if index == open.start + open.depth + 1 && open.depth < max_depth {
+                open.depth += 1;
+                length -= 1;
+                if length == 0 {
+                    continue;
+                }
+            }
             open.write(bits, &mut self.data);
+            if self.data.len() >= limit {
+                return false;
+            }
+            open = Segment::of(index, length);
         }
+        open.write(bits, &mut self.data);
         self.data.len() < limit
     }
 
-    fn slot(color: Pixel) -> usize {
-        (color.wrapping_mul(0x9E37_79B1) >> 22) as usize
+    /// Finds the runs of each row; false where there are too many colors.
+    fn find_runs<'a>(&mut self, rows: impl Iterator<Item = &'a [Pixel]>) -> bool {
+        self.palette.clear();
+        self.runs.clear();
+        for mut row in rows {
+            while let Some(&color) = row.first() {
+                let Some(index) = self.index(color) else {
+                    return false;
+                };
+                let length = residual::same_prefix(color, row);
+                self.runs.push((index, length as u32));
+                row = &row[length..];
+            }
+        }
+        true
     }
 
-    /// The index of a color of the palette.
-    fn index(&mut self, color: Pixel) -> u8 {
-        let hint = self.indexes[Self::slot(color)];
-        if self.palette.get(usize::from(hint)) == Some(&color) {
-            return hint;
+    /// The index of a color in the palette, which gets it; `None` where that is full.
+    fn index(&mut self, color: Pixel) -> Option<u8> {
+        let hint = &mut self.indexes[(color.wrapping_mul(0x9E37_79B1) >> 22) as usize];
+        if self.palette.get(usize::from(*hint)) == Some(&color) {
+            return Some(*hint);
         }
-        let index = self.palette.iter().position(|&other| other == color);
-        let index = index.expect("every color has been inserted") as u8;
-        self.indexes[Self::slot(color)] = index;
-        index
-    }
-
-    fn index_or_insert(&mut self, color: Pixel) -> Option<u8> {
-        let hint = self.indexes[Self::slot(color)];
-        if self.palette.get(usize::from(hint)) == Some(&color) {
-            return Some(hint);
-        }
-        let index = match self.palette.iter().position(|&other| other == color) {
+        *hint = match self.palette.iter().position(|&other| other == color) {
             Some(index) => index,
             None if self.palette.len() == MAX_COLORS => return None,
             None => {
@@ -195,8 +175,7 @@ impl RlexEncoder {
                 self.palette.len() - 1
             }
         } as u8;
-        self.indexes[Self::slot(color)] = index;
-        Some(index)
+        Some(*hint)
     }
 }
 
@@ -207,6 +186,15 @@ struct Segment {
 }
 
 impl Segment {
+    /// A run of pixels, the last of which is the first of a suite that may follow.
+    fn of(index: u8, length: u32) -> Self {
+        Self {
+            run: length - 1,
+            start: index,
+            depth: 0,
+        }
+    }
+
     fn write(&self, bits: u32, out: &mut Vec<u8>) {
         out.push((self.start + self.depth) | self.depth << bits);
         push_run(self.run, out);
@@ -242,6 +230,16 @@ mod tests {
             blues(&data, Size::new(4, 2)).unwrap(),
             [10, 10, 10, 20, 30, 20, 20, 9]
         );
+    }
+
+    #[test]
+    fn pixels_after_the_last_segment_stay_as_they_are() {
+        for segments in 0..14 {
+            let data = [&PALETTE[..], &[0b01_01, 0].repeat(segments)].concat();
+            let drawn = blues(&data, Size::new(30, 1)).unwrap();
+            let due = [[10, 20].repeat(segments), vec![9; 30 - 2 * segments]].concat();
+            assert_eq!(drawn, due);
+        }
     }
 
     #[test]

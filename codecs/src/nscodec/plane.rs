@@ -11,6 +11,8 @@ const END_VALUES: usize = 4;
 const MIN_RUN: usize = 2;
 /// In the place of a short length: a long one, of four bytes, follows.
 const LONG_RUN: u8 = 0xFF;
+/// Values that are looked at together.
+const LANES: usize = 8;
 /// What a run with a short and with a long length takes.
 const SHORT_RUN_BYTES: usize = 3;
 const LONG_RUN_BYTES: usize = 7;
@@ -66,6 +68,12 @@ impl<'a> PlaneReader<'a> {
     fn expand(&mut self, count: usize, buffer: &mut [u8]) -> Result<(), DecodeError> {
         let mut at = 0;
         while at < count {
+            if self.run == 0 {
+                self.expand_short(count, buffer, &mut at);
+                if at == count {
+                    break;
+                }
+            }
             let room = count - at;
             if self.run > 0 {
                 let length = self.run.min(room);
@@ -96,6 +104,48 @@ impl<'a> PlaneReader<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Expands what is most of most planes: up to eight literals and then a short run at a time,
+    /// as long as both lie well before the ends of data, row and plane. Copies and fills more than
+    /// is due, for that has no branch that depends on the data; the next ones write over it.
+    fn expand_short(&mut self, count: usize, buffer: &mut [u8], position: &mut usize) {
+        const WINDOW: usize = LANES + 3;
+        let mut at = *position;
+        // Values that may be part of a run, by their place in the buffer.
+        let body = at + self.left.saturating_sub(END_VALUES);
+        let mut data = self.data;
+        while at + LANES <= count
+            && at + LANES < body
+            && let Some(window) = data.first_chunk::<WINDOW>()
+        {
+            let literals = literals_of(window, &mut buffer[at..]);
+            if literals == LANES {
+                data = &data[LANES..];
+                at += LANES;
+                continue;
+            }
+            let (value, short) = (window[literals], window[literals + 2]);
+            let run = usize::from(short) + MIN_RUN;
+            if short == LONG_RUN || at + literals + run > body {
+                break;
+            }
+            at += literals;
+            data = &data[literals + SHORT_RUN_BYTES..];
+            let now = run.min(count - at);
+            buffer[at..at + ROW_SLACK].fill(value);
+            if now > ROW_SLACK {
+                buffer[at + ROW_SLACK..at + now].fill(value);
+            }
+            at += now;
+            if now < run {
+                (self.value, self.run) = (value, run - now);
+                break;
+            }
+        }
+        self.left -= at - *position;
+        self.data = data;
+        *position = at;
     }
 
     /// Reads a run's value and length; or, before the last four values, the one that is left.
@@ -133,20 +183,16 @@ impl<'a> PlaneReader<'a> {
 /// Copies values up to the first that the next one equals, `most` at most, and returns how many.
 /// May write up to [`ROW_SLACK`] bytes more, which `buffer` must have.
 fn copy_literals(data: &[u8], most: usize, buffer: &mut [u8]) -> usize {
-    const LANES: usize = 8;
     // The last byte of the data has nothing to be compared with.
     let most = most.min(data.len().saturating_sub(1));
     let mut at = 0;
     while at < most {
-        let Some(window) = data.get(at..at + LANES + 1) else {
+        let Some(window) = data[at..].first_chunk::<{ LANES + 1 }>() else {
             break;
         };
-        let values: [u8; LANES] = *window.first_chunk().expect("one more than lanes");
-        let next: [u8; LANES] = *window.last_chunk().expect("one more than lanes");
-        buffer[at..at + LANES].copy_from_slice(&values);
-        let equal = lowest_zero_byte(u64::from_le_bytes(values) ^ u64::from_le_bytes(next));
-        at += equal;
-        if equal < LANES {
+        let literals = literals_of(window, &mut buffer[at..]);
+        at += literals;
+        if literals < LANES {
             return at.min(most);
         }
     }
@@ -155,6 +201,17 @@ fn copy_literals(data: &[u8], most: usize, buffer: &mut [u8]) -> usize {
         at += 1;
     }
     at.min(most)
+}
+
+/// Copies the first [`LANES`] values of a window, and returns how many of them come before the
+/// first that the next one equals.
+#[inline]
+fn literals_of<const WINDOW: usize>(window: &[u8; WINDOW], buffer: &mut [u8]) -> usize {
+    const { assert!(WINDOW > LANES, "each value is compared with the next") };
+    let values: [u8; LANES] = std::array::from_fn(|at| window[at]);
+    let next: [u8; LANES] = std::array::from_fn(|at| window[at + 1]);
+    buffer[..LANES].copy_from_slice(&values);
+    lowest_zero_byte(u64::from_le_bytes(values) ^ u64::from_le_bytes(next))
 }
 
 /// Index of the lowest byte that is zero; 8 where none is.
@@ -180,59 +237,54 @@ fn encode_runs(plane: &[u8], out: &mut Vec<u8>) -> bool {
     let Some((body, end)) = plane.split_last_chunk::<END_VALUES>() else {
         return false;
     };
-    // Runs must leave room for the last four values, and make up for the bytes that they save.
-    let mut room = body.len();
-    let mut rest = body;
-    while let Some(&value) = rest.first() {
-        let literals = literal_prefix(rest);
-        if literals > 0 {
-            if literals >= room {
+    let start = out.len();
+    out.resize(start + body.len() + LANES, 0);
+    let coded = &mut out[start..];
+    let (mut at, mut bytes) = (0, 0);
+    while at < body.len() {
+        if let Some(window) = body[at..].first_chunk::<{ LANES + 1 }>() {
+            let literals = literals_of(window, &mut coded[bytes..]);
+            at += literals;
+            bytes += literals;
+            if literals == LANES {
+                if bytes >= body.len() {
+                    return false;
+                }
+                continue;
+            }
+        } else if body.get(at + 1) != Some(&body[at]) {
+            coded[bytes] = body[at];
+            at += 1;
+            bytes += 1;
+            if bytes >= body.len() {
                 return false;
             }
-            out.extend_from_slice(&rest[..literals]);
-            room -= literals;
-            rest = &rest[literals..];
             continue;
         }
-        let run = run_length(value, rest);
-        let long = run >= MIN_RUN + usize::from(LONG_RUN);
-        let bytes = if long {
+        let value = body[at];
+        let run = run_length(value, &body[at..]);
+        at += run;
+        let short = run - MIN_RUN;
+        let is_long = short >= usize::from(LONG_RUN);
+        let run_bytes = if is_long {
             LONG_RUN_BYTES
         } else {
             SHORT_RUN_BYTES
         };
-        if bytes >= room {
+        if bytes + run_bytes >= body.len() {
             return false;
         }
-        room -= bytes;
-        if long {
-            out.extend([value, value, LONG_RUN]);
-            out.extend((run as u32).to_le_bytes());
-        } else {
-            out.extend([value, value, (run - MIN_RUN) as u8]);
-        }
-        rest = &rest[run..];
-    }
-    out.extend_from_slice(end);
-    room > 0
-}
-
-/// How many values stand before the first that the next one equals; all where none does.
-fn literal_prefix(values: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(window) = values.get(at..at + 9) {
-        let here = u64::from_le_bytes(*window.first_chunk().expect("nine bytes"));
-        let next = u64::from_le_bytes(*window.last_chunk().expect("nine bytes"));
-        let equal = lowest_zero_byte(here ^ next);
-        at += equal;
-        if equal < 8 {
-            return at;
+        let coded = &mut coded[bytes..][..LONG_RUN_BYTES];
+        bytes += run_bytes;
+        coded[..2].fill(value);
+        coded[2] = short.min(LONG_RUN.into()) as u8;
+        if is_long {
+            coded[3..].copy_from_slice(&(run as u32).to_le_bytes());
         }
     }
-    let tail = values[at..].windows(2);
-    tail.clone()
-        .position(|pair| pair[0] == pair[1])
-        .map_or(values.len(), |more| at + more)
+    coded[bytes..bytes + END_VALUES].copy_from_slice(end);
+    out.truncate(start + bytes + END_VALUES);
+    true
 }
 
 /// How many values at the start are `value`.
