@@ -4,6 +4,8 @@ mod extended;
 
 pub use extended::{AutoReconnectProof, DynamicTimeZone, ExtendedInfo, SystemTime, TimeZoneInfo};
 
+use oriel_codecs::bulk::CompressionLevel;
+
 use crate::{
     secret::Secret,
     wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire, utf16_bytes, utf16_text},
@@ -60,29 +62,10 @@ bitflags::bitflags! {
 const COMPRESSION_TYPE_MASK: u32 = 0x1e00;
 const COMPRESSION_TYPE_SHIFT: u32 = 9;
 
-/// A bulk compressor (`[MS-RDPBCGR] 3.1.8`, `[MS-RDPEGDI] 3.1.8`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum CompressionType {
-    /// MPPC with 8 KiB of history.
-    Mppc8k = 0,
-    /// MPPC with 64 KiB of history.
-    Mppc64k = 1,
-    /// NCRUSH.
-    Ncrush = 2,
-    /// XCRUSH.
-    Xcrush = 3,
-}
-
-impl CompressionType {
-    fn from_wire(value: u32) -> Self {
-        match value {
-            0 => Self::Mppc8k,
-            1 => Self::Mppc64k,
-            2 => Self::Ncrush,
-            _ => Self::Xcrush,
-        }
-    }
+/// The compressor that four bits name; those that are not known yet take all that are.
+fn compression_from_wire(value: u32) -> CompressionLevel {
+    let known = CompressionLevel::ALL.get(value as usize);
+    known.copied().unwrap_or(CompressionLevel::Rdp61)
 }
 
 /// Most bytes of a text, its terminator included.
@@ -96,7 +79,7 @@ pub struct ClientInfo {
     /// Options, without compression's.
     pub flags: InfoFlags,
     /// The highest compressor that the client takes, with all before it; `None` for none.
-    pub compression: Option<CompressionType>,
+    pub compression: Option<CompressionLevel>,
     /// Domain.
     pub domain: String,
     /// User.
@@ -118,7 +101,7 @@ impl Pdu for ClientInfo {
         let raw = cursor.u32()?;
         let mut flags = InfoFlags::from_bits_retain(raw & !COMPRESSION_TYPE_MASK);
         let compression = flags.contains(InfoFlags::COMPRESSION).then(|| {
-            CompressionType::from_wire((raw & COMPRESSION_TYPE_MASK) >> COMPRESSION_TYPE_SHIFT)
+            compression_from_wire((raw & COMPRESSION_TYPE_MASK) >> COMPRESSION_TYPE_SHIFT)
         });
         flags.remove(InfoFlags::COMPRESSION);
         let text = TextForm {
@@ -319,7 +302,7 @@ mod tests {
             let info = ClientInfo {
                 code_page,
                 flags,
-                compression: compression.map(CompressionType::from_wire),
+                compression: compression.map(compression_from_wire),
                 domain,
                 user,
                 password: Secret::new(password),

@@ -3,6 +3,7 @@
 //! Integers are little endian unless a method says `_be`. No read panics, whatever the input, and
 //! nothing is allocated from a length before that many bytes are known to be there.
 
+use oriel_codecs::bulk::BulkError;
 use thiserror::Error;
 
 /// The peer sent bytes that the specification does not allow.
@@ -57,6 +58,16 @@ impl DecodeError {
             context,
             field,
             value: value.into(),
+        }
+    }
+}
+
+impl DecodeError {
+    /// What a bulk decompressor said about a structure.
+    pub(crate) fn compression(context: &'static str, error: BulkError) -> Self {
+        Self::Compression {
+            context,
+            reason: error.to_string(),
         }
     }
 }

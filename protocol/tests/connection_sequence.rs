@@ -3,10 +3,11 @@
 
 mod support;
 
+use oriel_codecs::bulk::CompressionLevel;
 use oriel_codecs::geometry::Size;
 use oriel_protocol::{
     client::PerformanceFlags,
-    client_info::{ClientInfo, CompressionType, ExtendedInfo, InfoFlags, SystemTime, TimeZoneInfo},
+    client_info::{ClientInfo, ExtendedInfo, InfoFlags, SystemTime, TimeZoneInfo},
     framing::{self, Frame, FrameReader},
     gcc::{
         ChannelDefinition, ChannelOptions, ClientCluster, ClusterFlags, ColorDepths,
@@ -382,7 +383,7 @@ fn the_client_info_packet_names_user_time_zone_and_compression() {
             | InfoFlags::ENABLE_WINDOWS_KEY
             | InfoFlags::FORCE_ENCRYPTED_CS_PDU
     );
-    assert_eq!(info.compression, Some(CompressionType::Mppc64k));
+    assert_eq!(info.compression, Some(CompressionLevel::K64));
     assert_eq!(info.domain, "NTDEV");
     assert_eq!(info.user, "eltons");
     assert!(info.password.is_empty());

@@ -2,6 +2,7 @@
 
 mod support;
 
+use oriel_codecs::bulk::BulkDecompressor;
 use oriel_protocol::{
     autodetect::{AutodetectRequest, AutodetectResponse},
     capabilities::CapabilitySet,
@@ -48,7 +49,7 @@ fn feed(bytes: &[u8]) {
     let _ = ServerRedirection::decode_enhanced(bytes);
     let _ = TunnelPdu::decode(&mut Cursor::new(bytes, "test"));
     let _ = ConfirmActive::decode(bytes);
-    let _ = ChannelReassembler::new(1 << 20).handle_chunk(bytes);
+    let _ = ChannelReassembler::new(1 << 20).handle_chunk(bytes, &mut BulkDecompressor::new());
     let mut cursor = Cursor::new(bytes, "test");
     while let Ok(Some(control)) = ShareControlPdu::read(&mut cursor) {
         if let Ok(data) = ShareDataPdu::read(control.body) {

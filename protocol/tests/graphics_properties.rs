@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use oriel_codecs::bulk::BulkDecompressor;
 use oriel_codecs::geometry::{Point, Rect, Size};
 use oriel_protocol::{
     capabilities::LargePointerFlags,
@@ -381,7 +382,13 @@ fn read(reader: &mut UpdateReader, pdus: Vec<OutputPdu>) -> Vec<UpdateEvent> {
     let mut events = Vec::new();
     for pdu in pdus {
         match pdu {
-            OutputPdu::FastPath(pdu) => reader.handle_fast_path(&pdu.into(), &mut events).unwrap(),
+            OutputPdu::FastPath(pdu) => reader
+                .handle_fast_path(
+                    &pdu.to_vec().into(),
+                    &mut BulkDecompressor::new(),
+                    &mut events,
+                )
+                .unwrap(),
             OutputPdu::SlowPath { kind, payload } => reader
                 .handle_slow_path(kind, &payload.into(), &mut events)
                 .unwrap(),
@@ -426,9 +433,9 @@ proptest! {
             let mut pdu = vec![0, 5 + data.len() as u8, header & 0x3f];
             pdu.put_u16(data.len() as u16);
             pdu.put(&data);
-            let _ = reader.handle_fast_path(&pdu.into(), &mut events);
+            let _ = reader.handle_fast_path(&pdu.to_vec().into(), &mut BulkDecompressor::new(), &mut events);
             let data = Bytes::from(data);
-            let _ = reader.handle_fast_path(&data, &mut events);
+            let _ = reader.handle_fast_path(&data, &mut BulkDecompressor::new(), &mut events);
             let _ = reader.handle_slow_path(data_kind::UPDATE, &data, &mut events);
             let _ = reader.handle_slow_path(data_kind::POINTER, &data, &mut events);
         }

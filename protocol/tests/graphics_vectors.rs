@@ -9,6 +9,7 @@ mod support;
 use std::time::Instant;
 
 use bytes::Bytes;
+use oriel_codecs::bulk::BulkDecompressor;
 use oriel_codecs::{
     bulk::zgfx::Compressor,
     geometry::{Point, Rect, Size},
@@ -35,10 +36,13 @@ fn the_annotated_virtual_channel_pdu_is_one_message_of_eight_bytes() {
         return;
     };
     let mut reassembler = ChannelReassembler::new(1600);
-    let message = reassembler.handle_chunk(&pdu).unwrap().unwrap();
+    let message = reassembler
+        .handle_chunk(&pdu, &mut BulkDecompressor::new())
+        .unwrap()
+        .unwrap();
     assert_eq!(*message, [3, 0, 1, 0, 0, 0, 0, 0]);
     let mut written = Vec::new();
-    write_chunks(&message, 1600, ChannelFlags::empty(), |chunk| {
+    write_chunks(&message, 1600, ChannelFlags::empty(), None, |chunk| {
         written.extend_from_slice(chunk);
     });
     assert_eq!(written, pdu);
@@ -227,7 +231,9 @@ fn shape_of(name: &str, code: u8) -> Option<PointerShape> {
         codecs: SurfaceCodecIds::default(),
     });
     let mut events = Vec::new();
-    reader.handle_fast_path(&pdu.into(), &mut events).unwrap();
+    reader
+        .handle_fast_path(&pdu.into(), &mut BulkDecompressor::new(), &mut events)
+        .unwrap();
     match events.pop() {
         Some(UpdateEvent::Pointer(PointerUpdate::Shape(shape))) => Some((*shape).clone()),
         other => panic!("{other:?}"),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use oriel_codecs::geometry::Size;
+use oriel_codecs::{bulk::CompressionLevel, geometry::Size};
 use oriel_protocol::client::ConnectionType;
 use oriel_render::CompositorChoice;
 use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
@@ -153,6 +153,9 @@ pub struct SessionArgs {
     /// Kind of link to tell the server of.
     #[arg(long, value_enum, default_value_t)]
     pub link: LinkChoice,
+    /// Best compression to ask for, beside that of the graphics pipeline.
+    #[arg(long, value_enum, default_value_t)]
+    pub compression: CompressionChoice,
     /// How it is shown.
     #[command(flatten)]
     pub view: ViewArgs,
@@ -271,6 +274,36 @@ impl From<LinkChoice> for ConnectionType {
     }
 }
 
+/// Bulk compressors, each with all before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CompressionChoice {
+    /// None.
+    Off,
+    /// MPPC with 8 KiB of history, of RDP 4.
+    #[value(name = "8k")]
+    K8,
+    /// MPPC with 64 KiB of history, of RDP 5.
+    #[value(name = "64k")]
+    K64,
+    /// NCRUSH, of RDP 6.0.
+    Rdp6,
+    /// XCRUSH, of RDP 6.1.
+    #[default]
+    Rdp61,
+}
+
+impl From<CompressionChoice> for Option<CompressionLevel> {
+    fn from(choice: CompressionChoice) -> Self {
+        match choice {
+            CompressionChoice::Off => None,
+            CompressionChoice::K8 => Some(CompressionLevel::K8),
+            CompressionChoice::K64 => Some(CompressionLevel::K64),
+            CompressionChoice::Rdp6 => Some(CompressionLevel::Rdp6),
+            CompressionChoice::Rdp61 => Some(CompressionLevel::Rdp61),
+        }
+    }
+}
+
 /// Where the picture is put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Compositor {
@@ -360,6 +393,8 @@ mod tests {
             "avc420",
             "--link",
             "lan",
+            "--compression",
+            "64k",
             "--compositor",
             "cpu",
             "--fullscreen",
@@ -387,6 +422,7 @@ mod tests {
         assert_eq!(args.session.size, Some(DesktopSize(Size::new(1600, 900))));
         assert_eq!(args.session.gfx, GraphicsChoice::Avc420);
         assert_eq!(args.session.link, LinkChoice::Lan);
+        assert_eq!(args.session.compression, CompressionChoice::K64);
         assert_eq!(args.session.view.compositor, Compositor::Cpu);
         assert!(args.session.view.fullscreen && args.session.view.headless);
         assert_eq!(args.session.view.screenshot, Some("a.png".into()));

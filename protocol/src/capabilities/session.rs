@@ -144,10 +144,18 @@ impl Pdu for Sound {
 /// Virtual channels (`TS_VIRTUALCHANNEL_CAPABILITYSET`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VirtualChannel {
-    /// `VCCAPS_COMPR_SC` 1, `VCCAPS_COMPR_CS_8K` 2.
+    /// [`Self::COMPRESSED_FROM_SERVER`] from clients, [`Self::COMPRESSED_FROM_CLIENT`] from
+    /// servers.
     pub flags: u32,
     /// Most bytes of a chunk, 1600 to 16256; only the server's counts, and without it 1600.
     pub chunk_bytes: Option<u32>,
+}
+
+impl VirtualChannel {
+    /// `VCCAPS_COMPR_SC`: the client takes compressed chunks.
+    pub const COMPRESSED_FROM_SERVER: u32 = 1;
+    /// `VCCAPS_COMPR_CS_8K`: the server takes chunks that are compressed with 8 KiB of history.
+    pub const COMPRESSED_FROM_CLIENT: u32 = 2;
 }
 
 impl Pdu for VirtualChannel {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use oriel_codecs::bulk::{BulkCompressor, BulkDecompressor, PACKET_COMPRESSED};
+
 use crate::wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire};
 
 /// Most bytes of channel data in a chunk, where no other size was negotiated
@@ -42,6 +44,21 @@ pub struct ChannelHeader {
     pub flags: ChannelFlags,
 }
 
+impl ChannelFlags {
+    /// Where the flags of bulk compression lie.
+    const BULK_SHIFT: u32 = 16;
+
+    /// The flags that a bulk compressor gave to a chunk.
+    fn from_bulk(flags: u8) -> Self {
+        Self::from_bits_retain(u32::from(flags) << Self::BULK_SHIFT)
+    }
+
+    /// The flags for a bulk decompressor.
+    fn bulk(self) -> u8 {
+        (self.bits() >> Self::BULK_SHIFT) as u8 & !0x10
+    }
+}
+
 impl ChannelHeader {
     /// Bytes on the wire: length 4, flags 4.
     pub const BYTES: usize = 8;
@@ -60,6 +77,8 @@ impl Pdu for ChannelHeader {
         out.put_u32(self.flags.bits());
     }
 }
+
+const CONTEXT: &str = "virtual channel chunk";
 
 /// Puts the chunks of one static channel together.
 #[derive(Debug)]
@@ -87,13 +106,17 @@ impl ChannelReassembler {
     }
 
     /// Takes the user data of one MCS PDU, header included, and yields the message that it
-    /// completes. A message in a single chunk is not copied.
+    /// completes. A message in a single chunk that is not compressed is not copied. `bulk` is that
+    /// of the whole connection.
     ///
     /// # Errors
     /// A chunk out of sequence, more data than the first chunk announced, a message over the
-    /// limit, or a compressed chunk, which this side never offers to read.
-    pub fn handle_chunk<'a>(&mut self, pdu: &'a [u8]) -> DecodeResult<Option<Cow<'a, [u8]>>> {
-        const CONTEXT: &str = "virtual channel chunk";
+    /// limit, or a chunk that does not decompress.
+    pub fn handle_chunk<'a>(
+        &mut self,
+        pdu: &'a [u8],
+        bulk: &mut BulkDecompressor,
+    ) -> DecodeResult<Option<Cow<'a, [u8]>>> {
         let mut cursor = Cursor::new(pdu, CONTEXT);
         let header = ChannelHeader::decode(&mut cursor)?;
         let flags = header.flags;
@@ -107,26 +130,30 @@ impl ChannelReassembler {
             return Ok(None);
         }
         let invalid = || DecodeError::invalid(CONTEXT, "flags", flags.bits());
-        if flags.contains(ChannelFlags::PACKET_COMPRESSED) {
-            return Err(invalid());
-        }
         let length = header.length as usize;
-        if length > self.limit {
-            return Err(DecodeError::TooLarge {
-                context: CONTEXT,
-                field: "length",
-                value: length as u64,
-                limit: self.limit as u64,
-            });
+        self.check_length(length)?;
+        let sent = cursor.rest();
+        let data = bulk
+            .decompress(flags.bulk(), sent)
+            .map_err(|error| DecodeError::compression(CONTEXT, error))?;
+        let is_compressed = flags.contains(ChannelFlags::PACKET_COMPRESSED);
+        if is_compressed {
+            self.check_length(data.len())?;
         }
-        let data = cursor.rest();
+        let alone = || {
+            if is_compressed {
+                Cow::Owned(data.to_vec())
+            } else {
+                Cow::Borrowed(sent)
+            }
+        };
         let is_first = flags.contains(ChannelFlags::FIRST);
         let is_last = flags.contains(ChannelFlags::LAST);
         if is_first {
             // A message that was cut short by a new one is lost, as the servers do it.
             self.partial = None;
             if is_last {
-                return Ok(Some(Cow::Borrowed(data)));
+                return Ok(Some(alone()));
             }
             self.expected = length;
             let mut partial = Vec::with_capacity(length.min(64 * 1024));
@@ -138,7 +165,7 @@ impl ChannelReassembler {
             return Err(invalid());
         } else {
             // "not part of a chunked sequence": a message of its own (3.1.5.2.2).
-            return Ok(Some(Cow::Borrowed(data)));
+            return Ok(Some(alone()));
         }
         let collected = self.partial.as_ref().map_or(0, Vec::len);
         if collected > self.expected {
@@ -154,23 +181,38 @@ impl ChannelReassembler {
         }
         Ok(self.partial.take().map(Cow::Owned))
     }
+
+    fn check_length(&self, length: usize) -> DecodeResult<()> {
+        if length <= self.limit {
+            return Ok(());
+        }
+        Err(DecodeError::TooLarge {
+            context: CONTEXT,
+            field: "length",
+            value: length as u64,
+            limit: self.limit as u64,
+        })
+    }
 }
 
 /// Cuts a message for a static channel: `emit` gets each chunk with its header, to be sent as the
 /// user data of an MCS PDU.
 ///
 /// `options` is added to every chunk; [`ChannelFlags::SHOW_PROTOCOL`] is set in any case where the
-/// message has several (`[MS-RDPBCGR] 3.1.5.2.1`).
+/// message has several (`[MS-RDPBCGR] 3.1.5.2.1`). With `bulk` each chunk is compressed where that
+/// makes it smaller: chunks must then go out in the order in which they are emitted.
 pub fn write_chunks(
     message: &[u8],
     chunk_length: usize,
     options: ChannelFlags,
+    mut bulk: Option<&mut BulkCompressor>,
     mut emit: impl FnMut(&[u8]),
 ) {
     let chunk_length = chunk_length.max(1);
     // Messages are in memory and made by this process, far below 4 GiB.
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let count = message.len().div_ceil(chunk_length).max(1);
+    let mut packed = Vec::new();
     let mut buffer = Vec::with_capacity(ChannelHeader::BYTES + message.len().min(chunk_length));
     for index in 0..count {
         let mut flags = options;
@@ -181,24 +223,43 @@ pub fn write_chunks(
         }
         let start = index * chunk_length;
         let end = message.len().min(start + chunk_length);
+        let piece = &message[start..end];
+        packed.clear();
+        let bulk_flags = match &mut bulk {
+            Some(bulk) => bulk.compress(piece, &mut packed),
+            None => 0,
+        };
+        let data = if bulk_flags & PACKET_COMPRESSED == 0 {
+            piece
+        } else {
+            flags |= ChannelFlags::from_bulk(bulk_flags);
+            &packed
+        };
         buffer.clear();
         ChannelHeader { length, flags }.encode(&mut buffer);
-        buffer.put(&message[start..end]);
+        buffer.put(data);
         emit(&buffer);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use oriel_codecs::bulk::CompressionLevel;
     use proptest::prelude::*;
 
     use super::*;
 
     fn chunks(message: &[u8], chunk_length: usize) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
-        write_chunks(message, chunk_length, ChannelFlags::empty(), |chunk| {
-            all.push(chunk.to_vec());
-        });
+        write_chunks(
+            message,
+            chunk_length,
+            ChannelFlags::empty(),
+            None,
+            |chunk| {
+                all.push(chunk.to_vec());
+            },
+        );
         all
     }
 
@@ -223,7 +284,9 @@ mod tests {
     #[test]
     fn a_message_in_one_chunk_is_not_copied() {
         let chunk = &chunks(b"hello", 1600)[0];
-        let message = ChannelReassembler::new(100).handle_chunk(chunk).unwrap();
+        let message = ChannelReassembler::new(100)
+            .handle_chunk(chunk, &mut BulkDecompressor::new())
+            .unwrap();
         assert!(matches!(message, Some(Cow::Borrowed(b"hello"))));
     }
 
@@ -231,18 +294,35 @@ mod tests {
     fn a_chunk_that_was_never_started_or_overflows_is_refused() {
         let mut reassembler = ChannelReassembler::new(100);
         let all = chunks(&[1; 30], 10);
-        assert!(reassembler.handle_chunk(&all[2]).is_err());
-        assert_eq!(reassembler.handle_chunk(&all[0]), Ok(None));
-        assert_eq!(reassembler.handle_chunk(&all[1]), Ok(None));
-        assert_eq!(reassembler.handle_chunk(&all[1]), Ok(None));
-        assert!(reassembler.handle_chunk(&all[1]).is_err());
+        assert!(
+            reassembler
+                .handle_chunk(&all[2], &mut BulkDecompressor::new())
+                .is_err()
+        );
+        assert_eq!(
+            reassembler.handle_chunk(&all[0], &mut BulkDecompressor::new()),
+            Ok(None)
+        );
+        assert_eq!(
+            reassembler.handle_chunk(&all[1], &mut BulkDecompressor::new()),
+            Ok(None)
+        );
+        assert_eq!(
+            reassembler.handle_chunk(&all[1], &mut BulkDecompressor::new()),
+            Ok(None)
+        );
+        assert!(
+            reassembler
+                .handle_chunk(&all[1], &mut BulkDecompressor::new())
+                .is_err()
+        );
     }
 
     #[test]
     fn a_message_over_the_limit_is_refused_at_its_first_chunk() {
         let all = chunks(&[1; 101], 10);
         assert!(matches!(
-            ChannelReassembler::new(100).handle_chunk(&all[0]),
+            ChannelReassembler::new(100).handle_chunk(&all[0], &mut BulkDecompressor::new()),
             Err(DecodeError::TooLarge { value: 101, .. })
         ));
     }
@@ -252,15 +332,52 @@ mod tests {
         let mut reassembler = ChannelReassembler::new(100);
         let header = |flags| ChannelHeader { length: 0, flags }.to_vec();
         assert_eq!(
-            reassembler.handle_chunk(&header(ChannelFlags::SUSPEND)),
+            reassembler.handle_chunk(&header(ChannelFlags::SUSPEND), &mut BulkDecompressor::new()),
             Ok(None)
         );
         assert!(reassembler.is_suspended());
         assert_eq!(
-            reassembler.handle_chunk(&header(ChannelFlags::RESUME)),
+            reassembler.handle_chunk(&header(ChannelFlags::RESUME), &mut BulkDecompressor::new()),
             Ok(None)
         );
         assert!(!reassembler.is_suspended());
+    }
+
+    #[test]
+    fn compressed_chunks_become_the_message_that_was_cut() {
+        for level in CompressionLevel::ALL {
+            let mut compressor = BulkCompressor::new(level);
+            let mut decompressor = BulkDecompressor::new();
+            let mut reassembler = ChannelReassembler::new(5000);
+            for length in [10, 1600, 4321] {
+                let message: Vec<u8> = (0..length).map(|at| (at % 7) as u8).collect();
+                let (mut bytes, mut whole) = (0, None);
+                let bulk = Some(&mut compressor);
+                write_chunks(&message, 1600, ChannelFlags::empty(), bulk, |chunk| {
+                    bytes += chunk.len();
+                    let next = reassembler.handle_chunk(chunk, &mut decompressor).unwrap();
+                    whole = next.map(Cow::into_owned);
+                });
+                assert_eq!(whole, Some(message), "{level:?}");
+                assert!(bytes < length / 10 + 150, "{level:?}: {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_compressed_chunk_over_the_limit_is_refused() {
+        let mut compressor = BulkCompressor::new(CompressionLevel::K64);
+        let mut reassembler = ChannelReassembler::new(100);
+        let bulk = Some(&mut compressor);
+        write_chunks(&[7; 101], 1600, ChannelFlags::empty(), bulk, |chunk| {
+            let mut chunk = chunk.to_vec();
+            chunk[0] = 100;
+            let result = reassembler.handle_chunk(&chunk, &mut BulkDecompressor::new());
+            assert!(matches!(
+                result,
+                Err(DecodeError::TooLarge { value: 101, .. })
+            ));
+        });
     }
 
     proptest! {
@@ -273,9 +390,9 @@ mod tests {
             let all = chunks(&message, chunk_length);
             let (last, before) = all.split_last().unwrap();
             for chunk in before {
-                prop_assert_eq!(reassembler.handle_chunk(chunk).unwrap(), None);
+                prop_assert_eq!(reassembler.handle_chunk(chunk, &mut BulkDecompressor::new()).unwrap(), None);
             }
-            prop_assert_eq!(&*reassembler.handle_chunk(last).unwrap().unwrap(), &message[..]);
+            prop_assert_eq!(&*reassembler.handle_chunk(last, &mut BulkDecompressor::new()).unwrap().unwrap(), &message[..]);
         }
 
         #[test]
@@ -285,7 +402,7 @@ mod tests {
             let mut reassembler = ChannelReassembler::new(64);
             for mut chunk in all {
                 if chunk.len() > 8 { chunk[1..4].fill(0); chunk[5..8].fill(0); }
-                let _ = reassembler.handle_chunk(&chunk);
+                let _ = reassembler.handle_chunk(&chunk, &mut BulkDecompressor::new());
             }
         }
     }

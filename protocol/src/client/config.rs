@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use oriel_codecs::geometry::{Rect, Size};
+use oriel_codecs::{
+    bulk::CompressionLevel,
+    geometry::{Rect, Size},
+};
 
 use crate::secret::Credentials;
 
@@ -173,6 +176,9 @@ pub struct ClientConfig {
     pub graphics: GraphicsSupport,
     /// Kind of link.
     pub connection_type: ConnectionType,
+    /// The highest bulk compressor to offer, with all before it; `None` asks for none, as a
+    /// recording does in any case. A server may use less.
+    pub compression: Option<CompressionLevel>,
     /// What to leave out.
     pub performance: PerformanceFlags,
     /// Time zone.
@@ -204,6 +210,7 @@ impl ClientConfig {
             keyboard_function_keys: 12,
             graphics: GraphicsSupport::default(),
             connection_type: ConnectionType::default(),
+            compression: Some(CompressionLevel::Rdp61),
             performance: PerformanceFlags::ENABLE_FONT_SMOOTHING
                 | PerformanceFlags::ENABLE_DESKTOP_COMPOSITION,
             time_zone: TimeZone::default(),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use oriel_codecs::geometry::Rect;
+use oriel_codecs::{bulk::BulkDecompressor, geometry::Rect};
 
 use super::{
     ClientConfig, ClientEvent, ConnectionStatistics, ConnectionStep, DisconnectReason,
@@ -111,6 +111,8 @@ pub struct ClientConnection {
     pub(super) static_channels: StaticChannels,
     pub(super) dynamic: Dynamic,
     pub(super) updates: UpdateReader,
+    /// Updates, data PDUs and channel chunks share a history, which outlives a reactivation.
+    pub(super) bulk: BulkDecompressor,
     pub(super) drawing: Drawing,
     pub(super) meter: BandwidthMeter,
     /// The share of the running session.
@@ -151,6 +153,7 @@ impl ClientConnection {
             static_channels: StaticChannels::new(),
             dynamic: Dynamic::new(config.graphics),
             updates: UpdateReader::new(settings::update_promises(config.graphics)),
+            bulk: BulkDecompressor::new(),
             drawing: Drawing::default(),
             meter: BandwidthMeter::default(),
             share: None,

@@ -11,6 +11,7 @@ use super::{
     ProtocolError, connection::Phase, session::Share, settings,
 };
 use crate::{
+    capabilities::VirtualChannel,
     capabilities::find,
     gcc::{ConferenceCreateRequest, ConferenceCreateResponse, ServerEarlyCapabilities},
     licensing::{LicensingPdu, LicensingProgress},
@@ -163,7 +164,7 @@ impl ClientConnection {
         for (definition, &id) in names.into_iter().zip(&network.channels) {
             // 0 where the server has no such channel.
             if id.0 != 0 {
-                self.static_channels.add(definition.name, id);
+                self.static_channels.add(definition, id);
             }
         }
         self.outbox.send_mcs(|out| {
@@ -295,8 +296,15 @@ impl ClientConnection {
         }
         let sets = &demand.capability_sets;
         self.offer.capability_sets = sets.iter().map(|set| set.kind()).collect();
-        if let Some(bytes) = find!(sets, VirtualChannel).and_then(|set| set.chunk_bytes) {
-            self.static_channels.set_chunk_length(bytes);
+        if let Some(set) = find!(sets, VirtualChannel) {
+            if let Some(bytes) = set.chunk_bytes {
+                self.static_channels.set_chunk_length(bytes);
+            }
+            if settings::offered_compression(&self.config).is_some()
+                && set.flags & VirtualChannel::COMPRESSED_FROM_CLIENT != 0
+            {
+                self.static_channels.allow_compression();
+            }
         }
         let desktop = find!(sets, Bitmap).map_or(self.config.desktop_size(), |bitmap| {
             Size::new(bitmap.desktop_width.into(), bitmap.desktop_height.into())

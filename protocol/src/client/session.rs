@@ -28,7 +28,7 @@ use crate::{
         data_kind,
     },
     updates::UpdateEvent,
-    wire::{Cursor, DecodeResult, Pdu, WriteWire},
+    wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire},
 };
 
 /// Beyond the silence that a server's heartbeats allow, for busy links and machines.
@@ -213,10 +213,18 @@ impl ClientConnection {
             ShareControlKind::Data => {
                 let data =
                     ShareDataPdu::read(pdu.body).map_err(|error| self.decode_error(error))?;
-                if data.compression.is_compressed() {
-                    return Err(self.unexpected("compressed data"));
-                }
-                self.handle_data_pdu(now, data.kind, &packet.slice_ref(data.payload))
+                let payload = self.bulk.decompress(data.compression.0, data.payload);
+                let payload = match payload {
+                    Ok(payload) if data.compression.is_compressed() => {
+                        Bytes::copy_from_slice(payload)
+                    }
+                    Ok(payload) => packet.slice_ref(payload),
+                    Err(error) => {
+                        let error = DecodeError::compression("share data", error);
+                        return Err(self.decode_error(error));
+                    }
+                };
+                self.handle_data_pdu(now, data.kind, &payload)
             }
             ShareControlKind::ServerRedirection => {
                 self.recorder.leave_out();
@@ -395,9 +403,9 @@ impl ClientConnection {
         if self.static_channels.name(channel) != Some(DYNAMIC_CHANNELS_NAME) {
             self.recorder.leave_out();
         }
-        let message = self
-            .static_channels
-            .handle_chunk(channel, data, &mut self.outbox);
+        let message =
+            self.static_channels
+                .handle_chunk(channel, data, &mut self.bulk, &mut self.outbox);
         match message {
             Ok(None) => Ok(()),
             Ok(Some((DYNAMIC_CHANNELS_NAME, message))) => self.handle_dynamic(now, &message),
@@ -428,7 +436,9 @@ impl ClientConnection {
             .statistics
             .count_received(ConnectionStatistics::FAST_PATH, pdu.len());
         let mut events = Vec::new();
-        let result = self.updates.handle_fast_path(pdu, &mut events);
+        let result = self
+            .updates
+            .handle_fast_path(pdu, &mut self.bulk, &mut events);
         self.handle_updates(now, events, result)
     }
 

@@ -1,6 +1,9 @@
 //! What a [`ClientConfig`] becomes on the wire.
 
-use oriel_codecs::geometry::{Point, Rect, Size};
+use oriel_codecs::{
+    bulk::CompressionLevel,
+    geometry::{Point, Rect, Size},
+};
 
 use super::{
     ClientConfig, ConnectionType, GraphicsSupport, MonitorLayout, SecurityOffer,
@@ -91,6 +94,12 @@ pub(super) fn connection_request(config: &ClientConfig) -> ConnectionRequest {
         }),
         correlation_id: None,
     }
+}
+
+/// The compressor to offer. None for a recording: it leaves frames out, which the history of those
+/// that it keeps would rest on.
+pub(super) fn offered_compression(config: &ClientConfig) -> Option<CompressionLevel> {
+    config.compression.filter(|_| !config.keeps_recording)
 }
 
 /// The static channels that are asked for, in order; `drdynvc` comes last.
@@ -257,8 +266,7 @@ pub(super) fn client_info(config: &ClientConfig) -> ClientInfo {
     ClientInfo {
         code_page: config.keyboard_layout,
         flags,
-        // Bulk compression is not read, hence not offered.
-        compression: None,
+        compression: offered_compression(config),
         domain: config.credentials.domain.clone(),
         user: config.credentials.user.clone(),
         password: config.credentials.password.clone(),
@@ -334,7 +342,11 @@ pub(super) fn capability_sets(config: &ClientConfig, desktop: Size) -> Vec<Capab
         CapabilitySet::GlyphCache(GlyphCache::default()),
         CapabilitySet::OffscreenCache(OffscreenCache::default()),
         CapabilitySet::VirtualChannel(VirtualChannel {
-            flags: 0, // no compression
+            flags: if offered_compression(config).is_some() {
+                VirtualChannel::COMPRESSED_FROM_SERVER
+            } else {
+                0
+            },
             chunk_bytes: Some(CHUNK_LENGTH as u32),
         }),
         CapabilitySet::Sound(Sound { flags: 1 }), // SOUND_FLAG_BEEPS

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use oriel_codecs::bulk::{BulkCompressor, BulkDecompressor, CompressionLevel};
+
 use super::outbox::Outbox;
 use crate::{
     channels::{
         CHUNK_LENGTH, ChannelFlags, ChannelReassembler, DYNAMIC_CHANNELS_NAME, write_chunks,
     },
+    gcc::ChannelDefinition,
     mcs::ChannelId,
     wire::{DecodeResult, WriteWire},
 };
@@ -24,6 +27,8 @@ pub(super) type Message<'c, 'm> = (&'c str, Cow<'m, [u8]>);
 struct StaticChannel {
     name: String,
     id: ChannelId,
+    /// It was asked for as one to be compressed.
+    wants_compression: bool,
     reassembler: ChannelReassembler,
 }
 
@@ -32,6 +37,8 @@ struct StaticChannel {
 pub(super) struct StaticChannels {
     channels: Vec<StaticChannel>,
     chunk_length: usize,
+    /// Where the server takes compressed chunks. That is all that a client ever compresses.
+    compressor: Option<Box<BulkCompressor>>,
 }
 
 impl StaticChannels {
@@ -39,13 +46,15 @@ impl StaticChannels {
         Self {
             channels: Vec::new(),
             chunk_length: CHUNK_LENGTH,
+            compressor: None,
         }
     }
 
-    pub(super) fn add(&mut self, name: String, id: ChannelId) {
+    pub(super) fn add(&mut self, definition: ChannelDefinition, id: ChannelId) {
         self.channels.push(StaticChannel {
-            name,
+            name: definition.name,
             id,
+            wants_compression: definition.options.wants_compression(),
             reassembler: ChannelReassembler::new(MESSAGE_LIMIT),
         });
     }
@@ -75,36 +84,47 @@ impl StaticChannels {
         }
     }
 
+    /// The server takes compressed chunks (`VCCAPS_COMPR_CS_8K`, `[MS-RDPBCGR] 2.2.7.1.10`). Its
+    /// history outlives a reactivation.
+    pub(super) fn allow_compression(&mut self) {
+        self.compressor
+            .get_or_insert_with(|| Box::new(BulkCompressor::new(CompressionLevel::K8)));
+    }
+
     /// Takes a chunk and yields the channel's name and the message that the chunk completes.
     pub(super) fn handle_chunk<'a>(
         &mut self,
         id: ChannelId,
         chunk: &'a [u8],
+        bulk: &mut BulkDecompressor,
         outbox: &mut Outbox,
     ) -> DecodeResult<Option<Message<'_, 'a>>> {
         let Some(channel) = self.channels.iter_mut().find(|channel| channel.id == id) else {
             return Ok(None);
         };
         outbox.statistics.count_received(&channel.name, chunk.len());
-        let message = channel.reassembler.handle_chunk(chunk)?;
+        let message = channel.reassembler.handle_chunk(chunk, bulk)?;
         Ok(message.map(|message| (channel.name.as_str(), message)))
     }
 
     /// Sends a message; false where there is no such channel or the server wants silence on it.
-    pub(super) fn send(&self, name: &str, message: &[u8], outbox: &mut Outbox) -> bool {
+    pub(super) fn send(&mut self, name: &str, message: &[u8], outbox: &mut Outbox) -> bool {
         let Some(channel) = self.channels.iter().find(|channel| channel.name == name) else {
             return false;
         };
         if channel.reassembler.is_suspended() {
             return false;
         }
-        write_chunks(message, self.chunk_length, ChannelFlags::empty(), |chunk| {
+        let bulk = self.compressor.as_deref_mut();
+        let bulk = bulk.filter(|_| channel.wants_compression);
+        let options = ChannelFlags::empty();
+        write_chunks(message, self.chunk_length, options, bulk, |chunk| {
             outbox.send_on(channel.id, &channel.name, |out| out.put(chunk));
         });
         true
     }
 
-    pub(super) fn send_dynamic(&self, message: &[u8], outbox: &mut Outbox) -> bool {
+    pub(super) fn send_dynamic(&mut self, message: &[u8], outbox: &mut Outbox) -> bool {
         self.send(DYNAMIC_CHANNELS_NAME, message, outbox)
     }
 }

@@ -76,6 +76,13 @@ bitflags::bitflags! {
     }
 }
 
+impl ChannelOptions {
+    /// True where the channel is compressed as soon as anything is.
+    pub fn wants_compression(self) -> bool {
+        self.intersects(Self::COMPRESS_RDP | Self::COMPRESS)
+    }
+}
+
 /// `TS_UD_CS_SEC`. All zero where TLS protects the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientSecurity {

@@ -61,6 +61,7 @@ fn bitmap_codecs(support: GraphicsSupport, connection_type: Option<u8>) -> Bitma
 pub(super) fn server_sets(
     desktop: Size,
     support: GraphicsSupport,
+    has_compression: bool,
     connection_type: Option<u8>,
 ) -> Vec<CapabilitySet> {
     vec![
@@ -78,7 +79,11 @@ pub(super) fn server_sets(
             suppress_output: true,
         }),
         CapabilitySet::VirtualChannel(VirtualChannel {
-            flags: 0, // no compression
+            flags: if has_compression {
+                VirtualChannel::COMPRESSED_FROM_CLIENT
+            } else {
+                0
+            },
             chunk_bytes: Some(CHUNK_LENGTH as u32),
         }),
         CapabilitySet::Font(Font::default()),

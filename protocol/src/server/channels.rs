@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
+use oriel_codecs::bulk::BulkDecompressor;
 use tracing::debug;
 
 use super::ServerConfig;
@@ -33,6 +34,8 @@ const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct StaticChannels {
     reassemblers: Vec<ChannelReassembler>,
+    /// Clients compress nothing but channels, which share a history.
+    bulk: BulkDecompressor,
 }
 
 impl StaticChannels {
@@ -41,6 +44,7 @@ impl StaticChannels {
         let reassemblers = (0..count).map(|_| ChannelReassembler::new(MESSAGE_LIMIT));
         Self {
             reassemblers: reassemblers.collect(),
+            bulk: BulkDecompressor::new(),
         }
     }
 
@@ -51,7 +55,7 @@ impl StaticChannels {
         chunk: &'a [u8],
     ) -> DecodeResult<Option<Cow<'a, [u8]>>> {
         match self.reassemblers.get_mut(index) {
-            Some(reassembler) => reassembler.handle_chunk(chunk),
+            Some(reassembler) => reassembler.handle_chunk(chunk, &mut self.bulk),
             None => Ok(None),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oriel_codecs::geometry::Size;
+use oriel_codecs::{bulk::CompressionLevel, geometry::Size};
 
 use crate::client::GraphicsSupport;
 
@@ -40,6 +40,8 @@ pub struct ServerConfig {
     pub graphics: GraphicsSupport,
     /// Compress the graphics pipeline's messages (`[MS-RDPEGFX] 2.2.5`).
     pub compress_graphics: bool,
+    /// The highest bulk compressor to use towards clients that take it; `None` for none.
+    pub compression: Option<CompressionLevel>,
     /// Wait after [`super::ServerEvent::Credentials`] for a verdict; without it the connection
     /// goes on at once.
     pub require_credentials: bool,
@@ -66,6 +68,7 @@ impl ServerConfig {
                 nla: true,
             },
             graphics: GraphicsSupport::default(),
+            compression: Some(CompressionLevel::Rdp61),
             compress_graphics: true,
             require_credentials: false,
             measure_rtt: true,

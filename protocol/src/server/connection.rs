@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_codecs::geometry::Size;
+use oriel_codecs::{bulk::BulkCompressor, geometry::Size};
 
 use super::{
     ClientDescription, DisconnectCause, ServerConfig, ServerError, ServerEvent,
@@ -131,6 +131,11 @@ pub struct ServerConnection {
     /// What may be sent in surface commands, without the pipeline.
     pub(super) surface: SurfaceTarget,
     pub(super) updates: Option<UpdateWriter>,
+    /// Where the client takes compressed data. Updates and channel chunks share its history, which
+    /// outlives a reactivation.
+    pub(super) compressor: Option<Box<BulkCompressor>>,
+    /// The client takes compressed chunks too.
+    pub(super) compresses_channels: bool,
     pub(super) input: InputReader,
     /// A size that was asked for while the share was not up.
     pending_resize: Option<Size>,
@@ -168,6 +173,8 @@ impl ServerConnection {
             target: None,
             surface: SurfaceTarget::default(),
             updates: None,
+            compressor: None,
+            compresses_channels: false,
             input: InputReader::new(),
             pending_resize: None,
         }
@@ -383,9 +390,14 @@ impl ServerConnection {
         write(updates, &mut pdus)?;
         for pdu in pdus {
             match pdu {
-                OutputPdu::FastPath(frame) => self.outbox.send_frames(|out| out.put(&frame)),
+                OutputPdu::FastPath(fragment) => {
+                    let bulk = self.compressor.as_deref_mut();
+                    self.outbox.send_frames(|out| fragment.write(bulk, out));
+                }
                 OutputPdu::SlowPath { kind, payload } => {
-                    self.send_data(&DataPdu::Other { kind, payload });
+                    let bulk = self.compressor.as_deref_mut();
+                    self.outbox
+                        .send_update(IO_CHANNEL, self.share_id, kind, &payload, bulk);
                 }
             }
         }
@@ -565,9 +577,20 @@ impl ServerConnection {
 
     fn send_chunks(&mut self, channel: ChannelId, message: &[u8]) {
         let outbox = &mut self.outbox;
-        write_chunks(message, CHUNK_LENGTH, ChannelFlags::empty(), |chunk| {
-            outbox.send_on(channel, |out| out.put(chunk));
-        });
+        let plan = self.plan.as_ref();
+        let wants_compression =
+            self.compresses_channels && plan.is_some_and(|plan| plan.wants_compression(channel));
+        let bulk = self.compressor.as_deref_mut();
+        let bulk = bulk.filter(|_| wants_compression);
+        write_chunks(
+            message,
+            CHUNK_LENGTH,
+            ChannelFlags::empty(),
+            bulk,
+            |chunk| {
+                outbox.send_on(channel, |out| out.put(chunk));
+            },
+        );
     }
 
     /// Moves what the dynamic channels have to say to the outbox.

@@ -1,7 +1,10 @@
 //! What a server connection tells its owner.
 
 use bytes::Bytes;
-use oriel_codecs::geometry::{Rect, Size};
+use oriel_codecs::{
+    bulk::CompressionLevel,
+    geometry::{Rect, Size},
+};
 
 use crate::{
     capabilities::{BitmapCodec, LargePointerFlags, SurfaceCommandFlags},
@@ -30,6 +33,8 @@ pub struct ClientDescription {
     pub desktop_scale_percent: u32,
     /// `connectionType`, 1 to 7, where told.
     pub connection_type: Option<u8>,
+    /// The highest bulk compressor that it takes.
+    pub compression: Option<CompressionLevel>,
     /// What may be left out to save bytes.
     pub performance: PerformanceFlags,
     /// Minutes that its user adds to UTC outside of daylight saving time; 0 where it does not tell.

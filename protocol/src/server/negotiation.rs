@@ -57,6 +57,8 @@ pub(super) fn choose_security(
 pub(super) struct ChannelPlan {
     /// Static channels in the client's order.
     pub(super) names: Vec<String>,
+    /// Which of them are to be compressed where anything is.
+    compressed: Vec<bool>,
     /// For auto-detection and heartbeats; where the client wants it.
     pub(super) message: Option<ChannelId>,
     /// The client itself.
@@ -67,16 +69,15 @@ impl ChannelPlan {
     /// Numbers what a client asks for: static channels behind the I/O channel, then its own, then
     /// the message channel.
     pub(super) fn new(blocks: &ClientBlocks) -> Self {
-        let names: Vec<_> = blocks
-            .network
-            .iter()
-            .flat_map(|network| &network.channels)
-            .map(|channel| channel.name.clone())
-            .collect();
+        let channels = blocks.network.iter().flat_map(|network| &network.channels);
+        let (names, compressed): (Vec<_>, Vec<_>) = channels
+            .map(|channel| (channel.name.clone(), channel.options.wants_compression()))
+            .unzip();
         // At most 31 of them: the block's decoder sees to that.
         let user = IO_CHANNEL.0 + 1 + names.len() as u16;
         Self {
             names,
+            compressed,
             message: blocks.message_channel.then_some(ChannelId(user + 1)),
             user: UserId(user),
         }
@@ -97,6 +98,12 @@ impl ChannelPlan {
     pub(super) fn index(&self, channel: ChannelId) -> Option<usize> {
         let index = usize::from(channel.0.checked_sub(IO_CHANNEL.0 + 1)?);
         (index < self.names.len()).then_some(index)
+    }
+
+    /// Whether a static channel is to be compressed where anything is.
+    pub(super) fn wants_compression(&self, channel: ChannelId) -> bool {
+        self.index(channel)
+            .is_some_and(|index| self.compressed[index])
     }
 
     /// Whether a client may join a channel.

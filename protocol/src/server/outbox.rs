@@ -1,5 +1,7 @@
 //! What waits to be sent, with its framing.
 
+use oriel_codecs::bulk::BulkCompressor;
+
 use crate::{
     framing,
     mcs::{self, ChannelId, DomainPdu, UserId},
@@ -54,6 +56,24 @@ impl Outbox {
             source: SERVER_CHANNEL_ID,
         };
         self.send_on(channel, |out| context.write_data(pdu, out));
+    }
+
+    /// A slow-path update, compressed with `bulk` where that makes it smaller.
+    pub(super) fn send_update(
+        &mut self,
+        channel: ChannelId,
+        share_id: u32,
+        kind: u8,
+        payload: &[u8],
+        bulk: Option<&mut BulkCompressor>,
+    ) {
+        let context = ShareContext {
+            share_id,
+            source: SERVER_CHANNEL_ID,
+        };
+        self.send_on(channel, |out| {
+            context.write_compressed_data(kind, payload, bulk, out);
+        });
     }
 
     /// A PDU behind a security header of `flags`.

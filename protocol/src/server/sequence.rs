@@ -24,6 +24,7 @@ use crate::{
     wire::{Cursor, Pdu},
     x224::{ConnectionConfirm, ConnectionRequest, NegotiationReply, NegotiationResponseFlags},
 };
+use oriel_codecs::bulk::BulkCompressor;
 
 /// Number of the one round trip request.
 const RTT_SEQUENCE: u16 = 0;
@@ -172,6 +173,9 @@ impl ServerConnection {
         }
         let info = ClientInfo::decode(&mut cursor).map_err(|error| self.undecodable(error))?;
         self.notify_logon = info.flags.contains(InfoFlags::LOGON_NOTIFY);
+        self.client.compression = info.compression;
+        let level = info.compression.zip(self.config.compression);
+        self.compressor = level.map(|(a, b)| Box::new(BulkCompressor::new(a.min(b))));
         if let Some(extended) = &info.extended {
             self.client.performance = extended.performance.unwrap_or_default();
             // The wire has what is added to local time.
@@ -272,6 +276,7 @@ impl ServerConnection {
             capability_sets: capability_sets::server_sets(
                 self.client.desktop,
                 self.config.graphics,
+                self.compressor.is_some(),
                 self.client.connection_type,
             ),
             session_id: 0,

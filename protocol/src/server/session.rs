@@ -10,6 +10,7 @@ use super::{
     connection::State,
 };
 use crate::{
+    capabilities::{self, VirtualChannel},
     channels::DYNAMIC_CHANNELS_NAME,
     error_info::ErrorInfo,
     graphics::{GraphicsTarget, pipeline::PipelineServerEvent},
@@ -53,6 +54,8 @@ impl ServerConnection {
         }
         let sets = &confirm.capability_sets;
         capability_sets::describe(sets, &mut self.client);
+        self.compresses_channels = capabilities::find!(sets, VirtualChannel)
+            .is_some_and(|set| set.flags & VirtualChannel::COMPRESSED_FROM_SERVER != 0);
         self.updates = Some(UpdateWriter::new(capability_sets::update_limits(sets)));
         self.surface = capability_sets::surface_target(sets, self.config.graphics);
         if let Some(GraphicsTarget::Bitmaps(surface)) = &mut self.target {

@@ -1,5 +1,7 @@
 //! The two headers of the share (`[MS-RDPBCGR] 2.2.8.1.1.1`).
 
+use oriel_codecs::bulk::BulkCompressor;
+
 use crate::{
     share::DataPdu,
     wire::{Cursor, DecodeError, DecodeResult, WriteWire},
@@ -197,6 +199,39 @@ impl ShareContext {
 
     /// Appends a whole data PDU of type `kind` (`pduType2`) whose payload `payload` writes.
     pub fn write_raw_data(&self, kind: u8, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
+        let plain = CompressionFlags::default();
+        self.write_packed_data(kind, out, |out| {
+            let start = out.len();
+            payload(out);
+            (plain, out.len() - start)
+        });
+    }
+
+    /// Appends a whole data PDU of type `kind`. With `bulk` its payload is compressed where that
+    /// makes it smaller: PDUs must then go out in the order in which they are written.
+    pub fn write_compressed_data(
+        &self,
+        kind: u8,
+        payload: &[u8],
+        bulk: Option<&mut BulkCompressor>,
+        out: &mut Vec<u8>,
+    ) {
+        match bulk {
+            Some(bulk) => self.write_packed_data(kind, out, |out| {
+                (CompressionFlags(bulk.compress(payload, out)), payload.len())
+            }),
+            None => self.write_raw_data(kind, out, |out| out.put(payload)),
+        }
+    }
+
+    /// Appends a whole data PDU whose payload `write` appends; it tells how that is compressed, and
+    /// what its length would be without.
+    fn write_packed_data(
+        &self,
+        kind: u8,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> (CompressionFlags, usize),
+    ) {
         ShareControlPdu::write(ShareControlKind::Data, self.source, out, |out| {
             const STREAM_LOW: u8 = 1;
             let start = out.len();
@@ -207,12 +242,18 @@ impl ShareContext {
             out.put_u8(kind);
             out.put_u8(0);
             out.put_u16(0);
-            payload(out);
+            let (compression, payload_bytes) = write(out);
             // Windows counts from the byte after this field, as its own captures show
             // ([MS-RDPBCGR] 4.1.14): pduType2 1, compressedType 1, compressedLength 2, payload.
-            let uncompressed = 4 + out.len() - start - DATA_HEADER_BYTES;
-            let uncompressed = u16::try_from(uncompressed).unwrap_or(u16::MAX);
+            let uncompressed = u16::try_from(4 + payload_bytes).unwrap_or(u16::MAX);
             out[start + 6..start + 8].copy_from_slice(&uncompressed.to_le_bytes());
+            if compression.is_compressed() {
+                out[start + 9] = compression.0;
+                // Both headers are counted here.
+                let bytes = out.len() - start + CONTROL_HEADER_BYTES;
+                let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
+                out[start + 10..start + 12].copy_from_slice(&bytes.to_le_bytes());
+            }
         });
     }
 

@@ -1,6 +1,7 @@
 //! The fast-path output PDU and its fragments (`[MS-RDPBCGR] 2.2.9.1.2`, `3.2.5.9.3.1`).
 
 use bytes::Bytes;
+use oriel_codecs::bulk::{BulkCompressor, BulkDecompressor, PACKET_COMPRESSED};
 
 use crate::wire::{Cursor, DecodeError, DecodeResult, WriteWire};
 
@@ -27,8 +28,6 @@ const FRAGMENT_NEXT: u8 = 3;
 
 /// `FASTPATH_OUTPUT_COMPRESSION_USED`: a byte of compression flags follows.
 const COMPRESSION_USED: u8 = 2;
-/// `PACKET_COMPRESSED` in that byte.
-const PACKET_COMPRESSED: u8 = 0x20;
 
 /// Longest PDU that should be sent (`[MS-RDPBCGR] 2.2.9.1.2`).
 const PDU_LIMIT: usize = 16_383;
@@ -66,10 +65,11 @@ impl FastPathReader {
     }
 
     /// Yields each whole update of a PDU: its code and its data, which is a slice of the PDU where
-    /// the update was in one piece.
+    /// the update was in one piece and not compressed.
     pub(super) fn handle(
         &mut self,
         pdu: &Bytes,
+        bulk: &mut BulkDecompressor,
         mut emit: impl FnMut(u8, Bytes) -> DecodeResult<()>,
     ) -> DecodeResult<()> {
         let mut cursor = Cursor::new(pdu, "fast-path output PDU");
@@ -85,17 +85,24 @@ impl FastPathReader {
         while !cursor.is_empty() {
             let header = cursor.u8()?;
             let (code, fragmentation, compression) = (header & 0xf, header >> 4 & 3, header >> 6);
-            if compression & COMPRESSION_USED != 0 {
-                let flags = cursor.u8()?;
-                if flags & PACKET_COMPRESSED != 0 {
-                    return Err(DecodeError::invalid(CONTEXT, "compression flags", flags));
-                }
-            }
+            let flags = if compression & COMPRESSION_USED != 0 {
+                cursor.u8()?
+            } else {
+                0
+            };
             let size = usize::from(cursor.u16()?);
-            let start = cursor.position();
-            cursor.take(size)?;
-            let data = pdu.slice(start..start + size);
-            if let Some(whole) = self.assemble(code, fragmentation, data)? {
+            let sent = cursor.take(size)?;
+            let data = bulk
+                .decompress(flags, sent)
+                .map_err(|error| DecodeError::compression(CONTEXT, error))?;
+            let to_bytes = || {
+                if flags & PACKET_COMPRESSED == 0 {
+                    pdu.slice_ref(data)
+                } else {
+                    Bytes::copy_from_slice(data)
+                }
+            };
+            if let Some(whole) = self.assemble(code, fragmentation, data, to_bytes)? {
                 emit(code, whole)?;
             }
         }
@@ -106,11 +113,12 @@ impl FastPathReader {
         &mut self,
         code: u8,
         fragmentation: u8,
-        data: Bytes,
+        data: &[u8],
+        to_bytes: impl FnOnce() -> Bytes,
     ) -> DecodeResult<Option<Bytes>> {
         let out_of_order = || DecodeError::invalid(CONTEXT, "fragmentation", fragmentation);
         match (fragmentation, &mut self.partial) {
-            (FRAGMENT_SINGLE, None) => return Ok(Some(data)),
+            (FRAGMENT_SINGLE, None) => return Ok(Some(to_bytes())),
             (FRAGMENT_FIRST, partial @ None) => {
                 *partial = Some(Partial {
                     code,
@@ -118,7 +126,7 @@ impl FastPathReader {
                 });
             }
             (FRAGMENT_NEXT | FRAGMENT_LAST, Some(partial)) if partial.code == code => {
-                partial.data.extend_from_slice(&data);
+                partial.data.extend_from_slice(data);
             }
             _ => return Err(out_of_order()),
         }
@@ -139,31 +147,67 @@ impl FastPathReader {
     }
 }
 
-/// Makes PDUs of one update, each whole from its first byte on. The caller has checked that a
-/// client takes an update of that length.
-pub(super) fn write(code: u8, data: &[u8], mut emit: impl FnMut(Vec<u8>)) {
-    let count = data.len().div_ceil(MAX_FAST_PATH_UPDATE_BYTES).max(1);
-    for index in 0..count {
-        let fragmentation = match (index, count) {
-            (_, 1) => FRAGMENT_SINGLE,
-            (0, _) => FRAGMENT_FIRST,
-            _ if index + 1 == count => FRAGMENT_LAST,
-            _ => FRAGMENT_NEXT,
-        };
-        let start = index * MAX_FAST_PATH_UPDATE_BYTES;
-        let piece = &data[start..data.len().min(start + MAX_FAST_PATH_UPDATE_BYTES)];
-        let mut pdu = Vec::with_capacity(HEADER_BYTES + piece.len());
-        pdu.put_u8(0);
-        // Header 1, length 1, update header 1, size 2.
-        let short = 5 + piece.len();
-        if short < 0x80 {
-            pdu.put_u8(short as u8);
-        } else {
-            pdu.put_u16_be((short + 1) as u16 | 0x8000);
+/// A piece of an update, which becomes a fast-path PDU of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FastPathFragment {
+    code: u8,
+    fragmentation: u8,
+    data: Vec<u8>,
+}
+
+impl FastPathFragment {
+    /// Cuts an update. The caller has checked that a client takes one of that length.
+    pub(super) fn cut(code: u8, data: &[u8], mut emit: impl FnMut(Self)) {
+        let count = data.len().div_ceil(MAX_FAST_PATH_UPDATE_BYTES).max(1);
+        for index in 0..count {
+            let fragmentation = match (index, count) {
+                (_, 1) => FRAGMENT_SINGLE,
+                (0, _) => FRAGMENT_FIRST,
+                _ if index + 1 == count => FRAGMENT_LAST,
+                _ => FRAGMENT_NEXT,
+            };
+            let start = index * MAX_FAST_PATH_UPDATE_BYTES;
+            let piece = &data[start..data.len().min(start + MAX_FAST_PATH_UPDATE_BYTES)];
+            emit(Self {
+                code,
+                fragmentation,
+                data: piece.to_vec(),
+            });
         }
-        pdu.put_u8(code | fragmentation << 4);
-        pdu.put_u16(piece.len() as u16);
-        pdu.put(piece);
-        emit(pdu);
+    }
+
+    /// Appends the PDU, whole from its first byte on. With `bulk` its data is compressed where
+    /// that makes it smaller: PDUs must then go out in the order in which they are written.
+    pub fn write(&self, bulk: Option<&mut BulkCompressor>, out: &mut Vec<u8>) {
+        let mut packed = Vec::new();
+        let flags = bulk.map_or(0, |bulk| bulk.compress(&self.data, &mut packed));
+        let header = self.code | self.fragmentation << 4;
+        let (data, header) = if flags & PACKET_COMPRESSED == 0 {
+            (&self.data, header)
+        } else {
+            (&packed, header | COMPRESSION_USED << 6)
+        };
+        let has_flags = header >> 6 != 0;
+        out.put_u8(0);
+        // Header 1, length 1, update header 1, size 2.
+        let short = 5 + usize::from(has_flags) + data.len();
+        if short < 0x80 {
+            out.put_u8(short as u8);
+        } else {
+            out.put_u16_be((short + 1) as u16 | 0x8000);
+        }
+        out.put_u8(header);
+        if has_flags {
+            out.put_u8(flags);
+        }
+        out.put_u16(data.len() as u16);
+        out.put(data);
+    }
+
+    /// The PDU without compression.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(HEADER_BYTES + self.data.len());
+        self.write(None, &mut out);
+        out
     }
 }

@@ -5,8 +5,8 @@
 //! [`SurfaceId::PRIMARY`](crate::graphics::SurfaceId::PRIMARY) and [`PointerUpdate`]s.
 //! [`UpdateWriter`] is the way back.
 //!
-//! Drawing orders (`[MS-RDPEGDI]`) and bulk compression are never offered here: the former are
-//! counted and passed over, the latter is the peer's error.
+//! Updates come compressed where the client offered to take that. Drawing orders
+//! (`[MS-RDPEGDI]`) are never offered: they are counted and passed over.
 
 mod bitmap;
 mod fast_path;
@@ -15,7 +15,7 @@ mod reader;
 mod surface_commands;
 mod writer;
 
-pub use fast_path::MAX_FAST_PATH_UPDATE_BYTES;
+pub use fast_path::{FastPathFragment, MAX_FAST_PATH_UPDATE_BYTES};
 pub use reader::{UpdateReader, UpdateReaderConfig};
 pub use surface_commands::{SURFACE_BITS_HEADER_BYTES, SurfaceCodecIds};
 pub use writer::{OutputPdu, UpdateWriter, UpdateWriterConfig};

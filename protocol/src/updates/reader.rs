@@ -1,6 +1,7 @@
 //! Updates to events, on the client's side.
 
 use bytes::Bytes;
+use oriel_codecs::bulk::BulkDecompressor;
 use oriel_codecs::geometry::{Point, Size};
 use tracing::{debug, warn};
 
@@ -87,14 +88,16 @@ impl UpdateReader {
     }
 
     /// Takes a whole fast-path output PDU, from its first byte on, and appends its events. Payloads
-    /// are slices of it where they were not cut in fragments.
+    /// are slices of it where they were neither compressed nor cut in fragments. `bulk` is that of
+    /// the whole connection.
     ///
     /// # Errors
-    /// An encrypted or compressed PDU, fragments out of order or over the limit, or anything else
+    /// An encrypted PDU, one that does not decompress, fragments out of order or over the limit, or anything else
     /// that the specification does not allow; events before that are kept.
     pub fn handle_fast_path(
         &mut self,
         pdu: &Bytes,
+        bulk: &mut BulkDecompressor,
         out: &mut Vec<UpdateEvent>,
     ) -> DecodeResult<()> {
         let Self {
@@ -104,7 +107,7 @@ impl UpdateReader {
             ignored_orders,
             skipped_bitmaps,
         } = self;
-        fast_path.handle(pdu, |kind, data| {
+        fast_path.handle(pdu, bulk, |kind, data| {
             let event = match kind {
                 code::ORDERS => {
                     *ignored_orders += 1;

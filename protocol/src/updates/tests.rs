@@ -1,6 +1,7 @@
 use std::{slice::from_ref, sync::Arc};
 
 use bytes::Bytes;
+use oriel_codecs::bulk::{BulkCompressor, BulkDecompressor, CompressionLevel};
 use oriel_codecs::geometry::{Point, Rect, Size};
 
 use super::*;
@@ -43,7 +44,13 @@ fn read(reader: &mut UpdateReader, pdus: Vec<OutputPdu>) -> Vec<UpdateEvent> {
     for pdu in pdus {
         match pdu {
             OutputPdu::FastPath(pdu) => {
-                reader.handle_fast_path(&pdu.into(), &mut events).unwrap();
+                reader
+                    .handle_fast_path(
+                        &pdu.to_vec().into(),
+                        &mut BulkDecompressor::new(),
+                        &mut events,
+                    )
+                    .unwrap();
             }
             OutputPdu::SlowPath { kind, payload } => {
                 let payload = payload.into();
@@ -263,7 +270,7 @@ fn pointers_travel_on_both_paths_and_a_known_shape_is_only_named() {
             let mut pdus = Vec::new();
             writer.write_pointer(update, &mut pdus).unwrap();
             lengths.push(match &pdus[..] {
-                [OutputPdu::FastPath(pdu)] => pdu.len(),
+                [OutputPdu::FastPath(pdu)] => pdu.to_vec().len(),
                 [OutputPdu::SlowPath { payload, .. }] => payload.len(),
                 other => panic!("{other:?}"),
             });
@@ -336,7 +343,13 @@ fn several_updates_in_one_pdu_all_count() {
     let mut pdu = vec![0, 0x80, 0, 0x05, 0, 0, 0x08, 4, 0, 1, 0, 2, 0, 0x06, 0, 0];
     pdu[2] = pdu.len() as u8;
     let mut events = Vec::new();
-    reader().handle_fast_path(&pdu.into(), &mut events).unwrap();
+    reader()
+        .handle_fast_path(
+            &pdu.to_vec().into(),
+            &mut BulkDecompressor::new(),
+            &mut events,
+        )
+        .unwrap();
     assert_eq!(
         events,
         [
@@ -352,7 +365,9 @@ fn drawing_orders_are_counted_and_passed_over_on_both_paths() {
     let mut reader = reader();
     let mut events = Vec::new();
     let orders = fast_path(0x00, b"\x01\x00whatever");
-    reader.handle_fast_path(&orders, &mut events).unwrap();
+    reader
+        .handle_fast_path(&orders, &mut BulkDecompressor::new(), &mut events)
+        .unwrap();
     reader
         .handle_slow_path(
             data_kind::UPDATE,
@@ -364,19 +379,59 @@ fn drawing_orders_are_counted_and_passed_over_on_both_paths() {
 }
 
 #[test]
-fn a_compressed_update_is_refused_and_a_flagged_but_plain_one_is_read() {
+fn an_update_that_does_not_decompress_is_refused_and_a_flagged_but_plain_one_is_read() {
     let mut events = Vec::new();
-    let compressed = Bytes::from_static(&[0, 6, 0x86, 0x21, 0, 0]);
-    assert!(matches!(
-        reader().handle_fast_path(&compressed, &mut events),
-        Err(DecodeError::Invalid {
-            field: "compression flags",
-            ..
-        })
-    ));
+    // 64 KiB of history, and a match that ends too early; then a compressor that nobody knows.
+    for flags in [0x21, 0x25] {
+        let faulty = Bytes::from(vec![0, 7, 0x86, flags, 1, 0, 0xff]);
+        assert!(matches!(
+            reader().handle_fast_path(&faulty, &mut BulkDecompressor::new(), &mut events),
+            Err(DecodeError::Compression { .. })
+        ));
+    }
     let plain = Bytes::from_static(&[0, 6, 0x86, 0x01, 0, 0]);
-    reader().handle_fast_path(&plain, &mut events).unwrap();
+    reader()
+        .handle_fast_path(&plain, &mut BulkDecompressor::new(), &mut events)
+        .unwrap();
     assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn compressed_updates_arrive_whole_with_one_history() {
+    let rect = Rect::new(0, 0, 200, 150);
+    let payload: Vec<u8> = (0..200 * 150 * 4).map(|at| (at / 4 % 60) as u8).collect();
+    let command = draw(rect, PayloadCodec::Uncompressed, payload);
+    let mut pdus = Vec::new();
+    for _ in 0..3 {
+        UpdateWriter::new(FULL)
+            .write_graphics(&command, &mut pdus)
+            .unwrap();
+    }
+    for level in CompressionLevel::ALL {
+        let mut compressor = BulkCompressor::new(level);
+        let (mut reader, mut bulk) = (reader(), BulkDecompressor::new());
+        let (mut events, mut plain_events) = (Vec::new(), Vec::new());
+        let (mut bytes, mut plain_bytes) = (0, 0);
+        for pdu in &pdus {
+            let OutputPdu::FastPath(fragment) = pdu else {
+                panic!("{pdu:?}");
+            };
+            let mut wire = Vec::new();
+            fragment.write(Some(&mut compressor), &mut wire);
+            bytes += wire.len();
+            reader
+                .handle_fast_path(&wire.into(), &mut bulk, &mut events)
+                .unwrap();
+            let plain = fragment.to_vec();
+            plain_bytes += plain.len();
+            reader
+                .handle_fast_path(&plain.into(), &mut bulk, &mut plain_events)
+                .unwrap();
+        }
+        assert_eq!(events, plain_events);
+        // Fragments are longer than 8 KiB.
+        assert!(bytes < plain_bytes / 8 || level == CompressionLevel::K8);
+    }
 }
 
 #[test]
@@ -396,7 +451,13 @@ fn fragments_out_of_order_or_over_the_limit_are_refused() {
         let mut reader = reader();
         let results: Vec<_> = sequence
             .iter()
-            .map(|&header| reader.handle_fast_path(&fast_path(header, b"x"), &mut Vec::new()))
+            .map(|&header| {
+                reader.handle_fast_path(
+                    &fast_path(header, b"x"),
+                    &mut BulkDecompressor::new(),
+                    &mut Vec::new(),
+                )
+            })
             .collect();
         let (last, before) = results.split_last().unwrap();
         assert!(last.is_err(), "{sequence:?}");
@@ -406,7 +467,11 @@ fn fragments_out_of_order_or_over_the_limit_are_refused() {
     let mut sent = 0;
     let error = loop {
         let header = if sent == 0 { FIRST } else { NEXT };
-        match reader.handle_fast_path(&fast_path(header, &[0; 10_000]), &mut Vec::new()) {
+        match reader.handle_fast_path(
+            &fast_path(header, &[0; 10_000]),
+            &mut BulkDecompressor::new(),
+            &mut Vec::new(),
+        ) {
             Ok(()) => sent += 10_000,
             Err(error) => break error,
         }
@@ -420,9 +485,15 @@ fn a_slot_that_was_never_filled_changes_nothing_and_one_that_does_not_exist_is_a
     let mut reader = reader();
     let mut events = Vec::new();
     let cached = |index: u8| fast_path(0x0a, &[index, 0]);
-    reader.handle_fast_path(&cached(3), &mut events).unwrap();
+    reader
+        .handle_fast_path(&cached(3), &mut BulkDecompressor::new(), &mut events)
+        .unwrap();
     assert!(events.is_empty());
-    assert!(reader.handle_fast_path(&cached(4), &mut events).is_err());
+    assert!(
+        reader
+            .handle_fast_path(&cached(4), &mut BulkDecompressor::new(), &mut events)
+            .is_err()
+    );
 }
 
 #[test]
@@ -451,7 +522,11 @@ fn a_pointer_of_no_pixels_hides_it() {
     data[0] = 32;
     let mut events = Vec::new();
     reader()
-        .handle_fast_path(&fast_path(0x0b, &data), &mut events)
+        .handle_fast_path(
+            &fast_path(0x0b, &data),
+            &mut BulkDecompressor::new(),
+            &mut events,
+        )
         .unwrap();
     assert_eq!(events, [UpdateEvent::Pointer(PointerUpdate::Hidden)]);
 }
@@ -470,9 +545,11 @@ fn payloads_in_one_piece_are_slices_of_their_pdu() {
     let Some(OutputPdu::FastPath(pdu)) = pdus.pop() else {
         unreachable!("a fast-path PDU");
     };
-    let pdu = Bytes::from(pdu);
+    let pdu = Bytes::from(pdu.to_vec());
     let mut events = Vec::new();
-    reader().handle_fast_path(&pdu, &mut events).unwrap();
+    reader()
+        .handle_fast_path(&pdu, &mut BulkDecompressor::new(), &mut events)
+        .unwrap();
     let [UpdateEvent::Graphics(GraphicsCommand::Draw { payload, .. })] = &events[..] else {
         panic!("{events:?}");
     };
@@ -490,7 +567,11 @@ fn a_surface_command_of_an_unknown_codec_is_counted_and_the_next_one_read() {
     let mut reader = reader();
     let mut events = Vec::new();
     reader
-        .handle_fast_path(&fast_path(0x04, &data), &mut events)
+        .handle_fast_path(
+            &fast_path(0x04, &data),
+            &mut BulkDecompressor::new(),
+            &mut events,
+        )
         .unwrap();
     assert_eq!(
         events,

@@ -7,7 +7,7 @@ use oriel_codecs::geometry::Rect;
 use super::{
     SurfaceCodecIds,
     bitmap::{self, Bitmap},
-    fast_path::{self, MAX_FAST_PATH_UPDATE_BYTES, code},
+    fast_path::{FastPathFragment, MAX_FAST_PATH_UPDATE_BYTES, code},
     pointer::{self, ShapeForm, message_type},
     surface_commands,
 };
@@ -50,8 +50,8 @@ pub struct UpdateWriterConfig {
 /// A PDU to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutputPdu {
-    /// A whole fast-path PDU, ready for the stream.
-    FastPath(Vec<u8>),
+    /// A fast-path PDU.
+    FastPath(FastPathFragment),
     /// The payload of a data PDU, to be put behind its share headers.
     SlowPath {
         /// Its `pduType2`.
@@ -351,7 +351,7 @@ impl UpdateWriter {
         if data.len() > self.max_update_bytes() {
             return Err(CommandError::OutOfRange("an update's length"));
         }
-        fast_path::write(code, data, |pdu| out.push(OutputPdu::FastPath(pdu)));
+        FastPathFragment::cut(code, data, |pdu| out.push(OutputPdu::FastPath(pdu)));
         Ok(())
     }
 

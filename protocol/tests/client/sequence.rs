@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use oriel_codecs::geometry::{Rect, Size};
+use oriel_codecs::{
+    bulk::CompressionLevel,
+    geometry::{Rect, Size},
+};
 use oriel_protocol::{
     client::{
         ClientEvent, ConnectionStep, DisconnectReason, MonitorLayout, ProtocolError, SecurityOffer,
@@ -359,7 +362,7 @@ fn the_settings_tell_monitors_only_where_there_are_several() {
 }
 
 #[test]
-fn the_client_info_signs_in_and_offers_no_compression() {
+fn the_client_info_signs_in_and_offers_every_compressor() {
     let mut script = Script::at(Stage::JoinConfirms);
     script.take_frames();
     script.pass(Stage::JoinConfirms).unwrap();
@@ -380,7 +383,7 @@ fn the_client_info_signs_in_and_offers_no_compression() {
         info.flags
             .contains(InfoFlags::AUTOLOGON | InfoFlags::UNICODE)
     );
-    assert_eq!(info.compression, None);
+    assert_eq!(info.compression, Some(CompressionLevel::Rdp61));
 }
 
 #[test]

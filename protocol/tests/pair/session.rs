@@ -221,7 +221,10 @@ fn a_pointer_arrives_whole_once_and_by_name_after_that() {
         size: Size::new(16, 16),
         hotspot: Point::new(3, 4),
         bits_per_pixel: 32,
-        xor_mask: Bytes::from(vec![0x80; 16 * 16 * 4]),
+        // Too much of a muddle for the compressor.
+        xor_mask: Bytes::from_iter(
+            (0..16 * 16 * 4u32).map(|at| (at.wrapping_mul(0x9E37_79B1) >> 23) as u8),
+        ),
         and_mask: Bytes::from(vec![0; 16 * 2]),
     });
     let updates = [
@@ -246,7 +249,7 @@ fn a_pointer_arrives_whole_once_and_by_name_after_that() {
         })
         .collect();
     assert_eq!(seen, updates);
-    assert!(sizes[0] > 1000 && sizes[4] < 20, "{sizes:?}");
+    assert!(sizes[0] > 500 && sizes[4] < 20, "{sizes:?}");
 }
 
 fn input() -> Vec<InputEvent> {

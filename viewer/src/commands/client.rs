@@ -50,6 +50,7 @@ pub(super) fn client_config(
         keyboard_layout,
         graphics: graphics_support(session.gfx),
         connection_type: session.link.into(),
+        compression: session.compression.into(),
         time_zone: local_time_zone().unwrap_or_default(),
         random_seed: rand::random(),
         keeps_recording: session.record.is_some(),
