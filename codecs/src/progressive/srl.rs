@@ -110,20 +110,26 @@ impl<'a> SrlWriter<'a> {
     }
 
     fn end_run(&mut self) {
-        while self.zeros >> (self.scaled >> SCALE_BITS) != 0 {
-            self.zeros -= 1 << (self.scaled >> SCALE_BITS);
-            self.bits.write(0, 1);
-            self.scaled = (self.scaled + UP).min(MAX_SCALED);
-        }
+        self.write_full_runs();
         let k = self.scaled >> SCALE_BITS;
         self.bits.write(1 << k | self.zeros, 1 + k);
         self.zeros = 0;
         self.scaled = self.scaled.saturating_sub(DOWN);
     }
 
-    /// Writes the last run, and fills the last byte up. The byte of zeros that stands behind is the
-    /// caller's to append.
+    fn write_full_runs(&mut self) {
+        while self.zeros >> (self.scaled >> SCALE_BITS) != 0 {
+            self.zeros -= 1 << (self.scaled >> SCALE_BITS);
+            self.bits.write(0, 1);
+            self.scaled = (self.scaled + UP).min(MAX_SCALED);
+        }
+    }
+
+    /// Writes the last run, and fills the last byte up; no bit more, for there are decoders that
+    /// count (FreeRDP's refuses the tile). The byte of zeros that stands behind is the caller's to
+    /// append.
     pub fn finish(mut self) {
+        self.write_full_runs();
         if self.zeros > 0 {
             self.end_run();
         }
