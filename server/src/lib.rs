@@ -16,6 +16,7 @@
 //! * [`frames`]: where a session's frames come from, a desktop behind an encoder for one.
 //! * [`session`]: one client on a stream; [`listener`]: many clients on a port; [`service`]: the
 //!   same on threads of its own.
+//! * [`content`]: pictures that look like work, by seed, to measure and to test with.
 //! * [`demo`]: a small desktop drawn in memory, and a server that shows it.
 //! * [`replay`]: a server with a script, to measure clients against.
 //!
@@ -31,6 +32,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod content;
 pub mod demo;
 pub mod encoder;
 pub mod frames;

@@ -1,15 +1,15 @@
 //! A small desktop worth looking at, drawn in memory, and a server that shows it.
 
-mod apps;
+pub(crate) mod apps;
 mod calendar;
-mod canvas;
+pub(crate) mod canvas;
 mod desktop;
 mod keyboard;
 mod pointer;
 mod server;
 mod task_bar;
-mod text;
-mod theme;
+pub(crate) mod text;
+pub(crate) mod theme;
 mod wallpaper;
 mod window;
 

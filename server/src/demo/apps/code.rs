@@ -44,20 +44,30 @@ const GUTTER: f32 = 40.0;
 
 /// What a piece of code is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+pub enum Token {
+    /// Names and blanks.
     Plain,
+    /// From `//` to the end of the line.
     Comment,
+    /// A word of the language.
     Keyword,
+    /// A name that starts with a capital.
     Type,
+    /// A name before a parenthesis.
     Call,
+    /// In quotation marks.
     Text,
+    /// Starts with a digit.
     Number,
+    /// Starts with an apostrophe.
     Lifetime,
+    /// One character of punctuation.
     Mark,
 }
 
 impl Token {
-    fn color(self) -> Rgba {
+    /// What it is drawn in on dark ground.
+    pub fn color(self) -> Rgba {
         match self {
             Token::Plain => theme::TEXT,
             Token::Comment => theme::ANSI[8],
@@ -73,7 +83,7 @@ impl Token {
 }
 
 /// Cuts a line of Rust into coloured pieces; their texts joined are the line.
-fn highlight(line: &str) -> Vec<(Token, &str)> {
+pub fn highlight(line: &str) -> Vec<(Token, &str)> {
     let mut pieces = Vec::new();
     let mut rest = line;
     while let Some(first) = rest.chars().next() {

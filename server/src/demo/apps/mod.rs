@@ -8,7 +8,7 @@ mod video;
 use std::time::Duration;
 
 pub use chart::Chart;
-pub use code::Code;
+pub use code::{Code, Token, highlight};
 pub use terminal::Terminal;
 pub use video::Video;
 
