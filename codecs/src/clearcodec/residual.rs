@@ -20,8 +20,16 @@ pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCod
                 if data.is_empty() {
                     return Ok(());
                 }
-                color = pixel(take(&mut data)?).to_le_bytes();
-                run = take_run(&mut data)? as usize;
+                if let Some((&[blue, green, red, short @ 0..=0xFE], rest)) =
+                    data.split_first_chunk()
+                {
+                    color = [blue, green, red, 0xFF];
+                    run = usize::from(short);
+                    data = rest;
+                } else {
+                    color = pixel(take(&mut data)?).to_le_bytes();
+                    run = take_run(&mut data)? as usize;
+                }
             }
             let now = run.min(row.len() - x);
             match row[x..].first_chunk_mut::<BLOCK>() {
