@@ -4,11 +4,9 @@ use std::{sync::Arc, time::Instant};
 
 use oriel_codecs::{Point, Size, pointer};
 use oriel_protocol::{
-    client::{ClientConfig, ClientConnection, ClientEvent},
+    client::ClientConnection,
     graphics::{FrameId, FrameReport, GraphicsCommand, PointerShape, PointerUpdate},
     input::{InputEvent, ScanCode, ScanCodePrefix},
-    secret::Credentials,
-    server::{ServerConfig, ServerConnection, ServerEvent},
 };
 use oriel_server::{
     encoder::{ClientGraphics, EncodingPolicy, FrameEncoder},
@@ -16,7 +14,7 @@ use oriel_server::{
 };
 
 use super::{Case, SIZE, picture};
-use crate::text_desktop;
+use crate::{pair::Pair, text_desktop};
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -55,67 +53,6 @@ const MANY: u32 = 100;
 /// What the session reads at once.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Two machines that talk to each other at once, as if there were no network between them.
-struct Pair {
-    client: ClientConnection,
-    server: ServerConnection,
-    now: Instant,
-}
-
-impl Pair {
-    /// A session that runs and waits for drawing.
-    fn new(has_pipeline: bool) -> Self {
-        let now = Instant::now();
-        let mut config = ClientConfig::new("server.example", Credentials::default(), SIZE);
-        config.graphics.pipeline = has_pipeline;
-        let mut pair = Self {
-            client: ClientConnection::new(config, now),
-            server: ServerConnection::new(ServerConfig::new(SIZE), now),
-            now,
-        };
-        while pair.exchange() {}
-        assert!(pair.server.graphics_target().is_some(), "drawing may begin");
-        pair
-    }
-
-    /// Hands over what each has to say; false where that is nothing.
-    fn exchange(&mut self) -> bool {
-        let mut is_busy = false;
-        while let Some(event) = self.client.poll_event() {
-            if let ClientEvent::StartSecurity(_) = event {
-                let result = self.client.handle_security_established(self.now);
-                result.expect("the machine asked for it");
-            }
-        }
-        while let Some(event) = self.server.poll_event() {
-            if let ServerEvent::StartSecurity(_) = event {
-                let result = self.server.handle_security_established(self.now);
-                result.expect("the machine asked for it");
-            }
-        }
-        let mut bytes = Vec::new();
-        if self.client.poll_transmit(&mut bytes) {
-            is_busy = true;
-            let result = self.server.handle_data(self.now, &bytes);
-            result.expect("what our own client says");
-        }
-        bytes.clear();
-        if self.server.poll_transmit(&mut bytes) {
-            is_busy = true;
-            let result = self.client.handle_data(self.now, &bytes);
-            result.expect("what our own server says");
-        }
-        is_busy
-    }
-
-    /// What the server says now.
-    fn server_bytes(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.server.poll_transmit(&mut bytes);
-        bytes
-    }
-}
-
 /// Takes the bytes of one turn of `packets` after the other.
 fn handling(mut client: ClientConnection, packets: Vec<Vec<u8>>) -> Box<dyn FnMut()> {
     let now = Instant::now();
@@ -133,7 +70,7 @@ fn handling(mut client: ClientConnection, packets: Vec<Vec<u8>>) -> Box<dyn FnMu
 
 /// The frames of a window whose content scrolls sideways, exact.
 fn frames(graphics: ClientGraphics) -> Box<dyn FnMut()> {
-    let mut pair = Pair::new(graphics != ClientGraphics::Bitmaps);
+    let mut pair = Pair::new(SIZE, graphics != ClientGraphics::Bitmaps);
     let mut encoder = FrameEncoder::new(graphics, EncodingPolicy::Lossless);
     let mut commands = Vec::new();
     encoder.start(SIZE, &mut commands);
@@ -157,7 +94,7 @@ fn frames(graphics: ClientGraphics) -> Box<dyn FnMut()> {
 }
 
 fn pointer() -> Box<dyn FnMut()> {
-    let mut pair = Pair::new(true);
+    let mut pair = Pair::new(SIZE, true);
     let mut turn = |step| {
         let size = Size::new(32, 32);
         for index in 0..MANY {
@@ -180,7 +117,7 @@ fn pointer() -> Box<dyn FnMut()> {
 
 /// Sends each event on its own, as they come one by one.
 fn sending(event: fn(u32) -> InputEvent) -> Box<dyn FnMut()> {
-    let mut client = Pair::new(true).client;
+    let mut client = Pair::new(SIZE, true).client;
     let mut bytes = Vec::new();
     Box::new(move || {
         for index in 0..MANY {
@@ -209,7 +146,7 @@ fn moves() -> Box<dyn FnMut()> {
 
 /// Acknowledges frames that were received before.
 fn acknowledgements() -> Box<dyn FnMut()> {
-    let mut pair = Pair::new(true);
+    let mut pair = Pair::new(SIZE, true);
     for frame in (0..2 * MANY).map(FrameId) {
         for command in [
             GraphicsCommand::StartFrame { frame },
