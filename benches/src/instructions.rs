@@ -3,7 +3,8 @@
 //! A count does not depend on what else the machine does, so that a loop which grew by a twentieth
 //! shows, where a stopwatch would need an idle machine. Valgrind's callgrind counts; each [`Case`]
 //! runs once to be warm and once inside of [`counted`], the one function that callgrind collects
-//! in, on a single thread. What came out the last time stands in `benches/instructions.toml`.
+//! in, on a single thread: outside of a pool, codecs share their tiles with no other. What came out
+//! the last time stands in `benches/instructions.toml`.
 //!
 //! A count holds for a compiler and for what the processor can do: code that picks its loops by
 //! `is_x86_feature_detected!`, the C library's `memcpy` among it, is asked under valgrind, which
