@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -21,6 +21,9 @@ use crate::{
 
 /// Frames that may wait for their report. A server this far ahead has given up on waiting.
 const WAITING_LIMIT: usize = 8_192;
+/// Between two reports of a frame's quality: they are "solely for informational and debugging
+/// purposes" (`[MS-RDPEGFX] 2.2.2.21`), and a thin link has better uses.
+const QUALITY_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the pipeline tells its owner, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct GraphicsPipelineClient {
     waiting: VecDeque<WaitingFrame>,
     origin: Instant,
     is_suspended: bool,
+    /// When the last frame whose quality was reported ended.
+    quality_reported: Option<Instant>,
     total_decoded: u32,
     skipped: u64,
     transmit: VecDeque<Vec<u8>>,
@@ -81,6 +86,7 @@ impl GraphicsPipelineClient {
             waiting: VecDeque::new(),
             origin: now,
             is_suspended: false,
+            quality_reported: None,
             total_decoded: 0,
             skipped: 0,
             transmit: VecDeque::from([advertise.to_vec()]),
@@ -228,7 +234,11 @@ impl GraphicsPipelineClient {
             .confirmed
             .as_ref()
             .is_some_and(|set| set.version.allows_quality_reports());
-        if allows_quality_reports {
+        let is_due = self.quality_reported.is_none_or(|last| {
+            waiting.ended.saturating_duration_since(last) >= QUALITY_REPORT_INTERVAL
+        });
+        if allows_quality_reports && is_due {
+            self.quality_reported = Some(waiting.ended);
             let since_origin = waiting.started.saturating_duration_since(self.origin);
             let to_end = waiting.ended.saturating_duration_since(waiting.started);
             let quality = PipelineClientPdu::QoeFrameAcknowledge {

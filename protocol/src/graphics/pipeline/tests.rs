@@ -253,6 +253,27 @@ fn a_report_acknowledges_its_frame_once_and_tells_times() {
 }
 
 #[test]
+fn the_quality_of_a_frame_is_reported_once_a_second() {
+    let mut pair = Pair::open();
+    let mut reported = Vec::new();
+    for number in 0..25 {
+        let frame = FrameId(number);
+        pair.send(GraphicsCommand::StartFrame { frame });
+        pair.send(GraphicsCommand::EndFrame { frame });
+        pair.run();
+        assert!(pair.client.acknowledge_frame(report(frame)));
+        let (_, server) = pair.run();
+        reported.extend(server.into_iter().filter_map(|event| match event {
+            PipelineServerEvent::FrameQuality { frame, .. } => Some(frame.0),
+            _ => None,
+        }));
+        assert_eq!(pair.server.outstanding_frames(), 0, "each is acknowledged");
+        pair.now += Duration::from_millis(100);
+    }
+    assert_eq!(reported, [0, 10, 20]);
+}
+
+#[test]
 fn quality_reports_are_not_sent_to_a_server_of_version_8() {
     let support = GraphicsSupport {
         avc444: false,
