@@ -5,6 +5,7 @@ mod support;
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
+    progressive::Pass,
     video::AvcVersion,
 };
 use oriel_protocol::graphics::{
@@ -18,7 +19,7 @@ use oriel_render::{
     },
 };
 use proptest::{collection::vec, prelude::*};
-use support::{AvcSource, Views, assert_close};
+use support::{AvcSource, Streams, Views, assert_close};
 
 const OUTPUT: Size = Size::new(150, 110);
 
@@ -37,6 +38,12 @@ enum Op {
     Raw(u8, Rect, u64),
     Planar(u8, Rect, u64),
     Alpha(u8, Rect, u64),
+    Clear(u8, Rect, u64),
+    NsCodec(u8, Rect, u64),
+    RemoteFx(u8, Rect, Vec<Rect>, u64),
+    Progressive(u8, Vec<Rect>, Pass, u64),
+    Upgrade(u8, Vec<Rect>),
+    DeleteContext(u8),
     Avc(u8, AvcVersion, Views, Vec<Rect>, u64),
     EndFrame,
 }
@@ -66,6 +73,10 @@ fn views() -> impl Strategy<Value = Views> {
     prop_oneof![Just(Views::Both), Just(Views::Luma), Just(Views::Chroma)]
 }
 
+fn pass() -> impl Strategy<Value = Pass> {
+    prop_oneof![Just(Pass::First), Just(Pass::Whole)]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let id = || 1..4u8;
     prop_oneof![
@@ -85,6 +96,15 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (id(), rect(), any::<u64>()).prop_map(|(id, rect, seed)| Op::Raw(id, rect, seed)),
         3 => (id(), rect(), any::<u64>()).prop_map(|(id, rect, seed)| Op::Planar(id, rect, seed)),
         2 => (id(), rect(), any::<u64>()).prop_map(|(id, rect, seed)| Op::Alpha(id, rect, seed)),
+        3 => (id(), rect(), any::<u64>()).prop_map(|(id, rect, seed)| Op::Clear(id, rect, seed)),
+        2 => (id(), rect(), any::<u64>())
+            .prop_map(|(id, rect, seed)| Op::NsCodec(id, rect, seed)),
+        3 => (id(), rect(), vec(rect(), 1..4), any::<u64>())
+            .prop_map(|(id, rect, rects, seed)| Op::RemoteFx(id, rect, rects, seed)),
+        3 => (id(), vec(rect(), 1..4), pass(), any::<u64>())
+            .prop_map(|(id, rects, pass, seed)| Op::Progressive(id, rects, pass, seed)),
+        3 => (id(), vec(rect(), 1..3)).prop_map(|(id, rects)| Op::Upgrade(id, rects)),
+        1 => id().prop_map(Op::DeleteContext),
         5 => (id(), version(), views(), vec(rect(), 1..5), any::<u64>())
             .prop_map(|(id, version, views, rects, seed)| Op::Avc(id, version, views, rects, seed)),
         2 => Just(Op::EndFrame),
@@ -95,6 +115,7 @@ fn op() -> impl Strategy<Value = Op> {
 fn commands(ops: Vec<Op>) -> Vec<GraphicsCommand> {
     let mut sizes = [Size::default(); 4];
     let mut source = AvcSource::default();
+    let mut streams = Streams::default();
     let mut frame = 0;
     let mut out = vec![GraphicsCommand::ResetGraphics {
         size: OUTPUT,
@@ -115,6 +136,7 @@ fn commands(ops: Vec<Op>) -> Vec<GraphicsCommand> {
             Op::Create(id, size) => {
                 sizes[id as usize] = size;
                 source.forget(surface(id));
+                streams.forget(surface(id));
                 GraphicsCommand::CreateSurface {
                     surface: surface(id),
                     size,
@@ -123,6 +145,7 @@ fn commands(ops: Vec<Op>) -> Vec<GraphicsCommand> {
             }
             Op::Delete(id) => {
                 source.forget(surface(id));
+                streams.forget(surface(id));
                 GraphicsCommand::DeleteSurface {
                     surface: surface(id),
                 }
@@ -187,6 +210,30 @@ fn commands(ops: Vec<Op>) -> Vec<GraphicsCommand> {
                 PayloadCodec::Alpha,
                 support::alpha_payload(&support::picture(rect.size(), seed).view()),
             ),
+            Op::Clear(id, rect, seed) => support::draw(
+                surface(id),
+                rect,
+                PayloadCodec::ClearCodec,
+                streams.clear(&support::picture(rect.size(), seed)),
+            ),
+            Op::NsCodec(id, rect, seed) => support::draw(
+                surface(id),
+                rect,
+                PayloadCodec::NsCodec,
+                support::ns_codec_payload(&support::picture(rect.size(), seed)),
+            ),
+            Op::RemoteFx(id, rect, rects, seed) => support::draw(
+                surface(id),
+                rect,
+                PayloadCodec::RemoteFx,
+                streams.remote_fx(&support::picture(rect.size(), seed), &rects),
+            ),
+            Op::Progressive(id, rects, pass, seed) => {
+                let picture = support::picture(sizes[id as usize], seed);
+                streams.progressive(surface(id), &picture, &rects, pass)
+            }
+            Op::Upgrade(id, rects) => streams.upgrade(surface(id), sizes[id as usize], &rects),
+            Op::DeleteContext(id) => streams.delete_context(surface(id)),
             Op::Avc(id, version, views, regions, seed) => {
                 let picture = support::picture(sizes[id as usize], seed);
                 source.message(surface(id), &picture, version, views, &regions)

@@ -8,7 +8,8 @@ use std::{
 
 use oriel_codecs::geometry::{Point, Size};
 use oriel_protocol::{
-    graphics::GraphicsCommand,
+    capabilities::RemoteFxMode,
+    graphics::{GraphicsCommand, SurfaceTarget},
     input::{InputEvent, MouseButton},
 };
 use oriel_server::{
@@ -30,12 +31,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         None => Size::new(1280, 800),
     };
-    let pipeline = |avc420, avc444| ClientGraphics::Pipeline { avc420, avc444 };
+    let pipeline = |avc420, avc444| ClientGraphics::Pipeline {
+        avc420,
+        avc444,
+        progressive: true,
+    };
+    let remote_fx = ClientGraphics::Bitmaps(SurfaceTarget {
+        remote_fx: Some(RemoteFxMode {
+            flags: 0,
+            entropy: RemoteFxMode::RLGR3,
+        }),
+        max_payload_bytes: 4 << 20,
+        ..SurfaceTarget::default()
+    });
     let clients = [
         ("mixed 4:4:4", pipeline(true, true), EncodingPolicy::Mixed),
         ("mixed 4:2:0", pipeline(true, false), EncodingPolicy::Mixed),
+        ("progressive", pipeline(false, false), EncodingPolicy::Mixed),
         ("planar", pipeline(false, false), EncodingPolicy::Lossless),
-        ("bitmaps", ClientGraphics::Bitmaps, EncodingPolicy::Lossless),
+        ("remotefx", remote_fx, EncodingPolicy::Mixed),
+        (
+            "bitmaps",
+            ClientGraphics::BITMAPS_ALONE,
+            EncodingPolicy::Lossless,
+        ),
         (
             "avc444 whole",
             pipeline(true, true),

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! * [`source`]: what a desktop is to a server, pixels with damage and a sink for input.
-//! * [`encoder`]: damage to graphics commands, planar or H.264 by what a region holds.
+//! * [`encoder`]: damage to graphics commands, each region in the codec that suits what it holds.
 //! * [`frames`]: where a session's frames come from, a desktop behind an encoder for one.
 //! * [`session`]: one client on a stream; [`listener`]: many clients on a port; [`service`]: the
 //!   same on threads of its own.

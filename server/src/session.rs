@@ -433,19 +433,14 @@ impl Session<'_> {
         let Some(client) = &self.client else {
             return;
         };
-        let graphics = match target {
-            GraphicsTarget::Pipeline { avc420, avc444, .. } => {
-                ClientGraphics::Pipeline { avc420, avc444 }
-            }
-            GraphicsTarget::Bitmaps(_) => ClientGraphics::Bitmaps,
-        };
+        let graphics = ClientGraphics::from(target);
         let max_pointer_px = if client.large_pointers.contains(LargePointerFlags::UP_TO_96) {
             96
         } else {
             32
         };
         // Without the pipeline frames are marked and acknowledged only by clients that say so.
-        let acknowledges = graphics != ClientGraphics::Bitmaps
+        let acknowledges = !graphics.is_bitmaps()
             || client
                 .max_unacknowledged_frames
                 .is_some_and(|frames| frames > 0);

@@ -10,7 +10,8 @@ use oriel_codecs::{
     picture::Picture,
 };
 use oriel_protocol::{
-    graphics::GraphicsCommand,
+    capabilities::{NsCodecProperties, RemoteFxMode},
+    graphics::{GraphicsCommand, SurfaceTarget},
     input::{InputEvent, MouseButton},
 };
 use oriel_server::{
@@ -21,18 +22,66 @@ use oriel_server::{
 use proptest::prelude::*;
 
 const FRAME: Duration = Duration::from_millis(33);
-const PLANAR: ClientGraphics = ClientGraphics::Pipeline {
+const NO_AVC: ClientGraphics = ClientGraphics::Pipeline {
     avc420: false,
     avc444: false,
+    progressive: true,
+};
+const THIN: ClientGraphics = ClientGraphics::Pipeline {
+    avc420: false,
+    avc444: false,
+    progressive: false,
 };
 const AVC420: ClientGraphics = ClientGraphics::Pipeline {
     avc420: true,
     avc444: false,
+    progressive: true,
 };
 const AVC444: ClientGraphics = ClientGraphics::Pipeline {
     avc420: true,
     avc444: true,
+    progressive: true,
 };
+
+/// A client without the pipeline that takes payloads of so many bytes in surface commands.
+const fn surface_commands(max_payload_bytes: usize) -> SurfaceTarget {
+    SurfaceTarget {
+        remote_fx: None,
+        ns_codec: None,
+        jpeg: false,
+        max_payload_bytes,
+    }
+}
+const REMOTE_FX: ClientGraphics = ClientGraphics::Bitmaps(SurfaceTarget {
+    remote_fx: Some(RemoteFxMode {
+        flags: 0,
+        entropy: RemoteFxMode::RLGR1,
+    }),
+    ..surface_commands(200_000)
+});
+const NS_CODEC: ClientGraphics = ClientGraphics::Bitmaps(SurfaceTarget {
+    ns_codec: Some(NsCodecProperties {
+        dynamic_fidelity: true,
+        subsampling: false,
+        color_loss_level: 2,
+    }),
+    ..surface_commands(100_000)
+});
+const JPEG: ClientGraphics = ClientGraphics::Bitmaps(SurfaceTarget {
+    jpeg: true,
+    ..surface_commands(1 << 20)
+});
+/// Every kind of client.
+const ALL: [ClientGraphics; 8] = [
+    NO_AVC,
+    THIN,
+    AVC420,
+    AVC444,
+    REMOTE_FX,
+    NS_CODEC,
+    JPEG,
+    ClientGraphics::BITMAPS_ALONE,
+];
 
 /// An encoder and the client that it talks to.
 struct Wire {
@@ -46,7 +95,7 @@ impl Wire {
     fn new(client: ClientGraphics, policy: EncodingPolicy, size: Size) -> Self {
         let mut wire = Self {
             encoder: FrameEncoder::new(client, policy),
-            mirror: if client == ClientGraphics::Bitmaps {
+            mirror: if client.is_bitmaps() {
                 Mirror::primary(size)
             } else {
                 Mirror::default()
@@ -101,10 +150,10 @@ fn all(size: Size) -> Damage {
 }
 
 #[test]
-fn every_client_without_h264_shows_the_demo_desktop_exactly() {
+fn without_loss_every_client_shows_the_demo_desktop_exactly() {
     for size in [Size::new(640, 480), Size::new(333, 207)] {
         let desktop = demo(size);
-        for client in [PLANAR, AVC420, AVC444, ClientGraphics::Bitmaps] {
+        for client in ALL {
             let mut wire = Wire::new(client, EncodingPolicy::Lossless, size);
             assert!(wire.frame(desktop.pixels(), &all(size)));
             assert!(wire.mirror.picture() == desktop.pixels(), "{client:?}");
@@ -117,11 +166,28 @@ fn every_client_without_h264_shows_the_demo_desktop_exactly() {
 }
 
 #[test]
-fn the_first_frame_of_a_mixed_session_is_exact() {
+fn text_is_exact_at_once_and_pictures_become_so_pass_by_pass() {
     let size = Size::new(640, 480);
     let desktop = demo(size);
     let mut wire = Wire::new(AVC444, EncodingPolicy::Mixed, size);
     wire.frame(desktop.pixels(), &all(size));
+    for kind in ["clear", "progressive", "fill"] {
+        assert!(wire.mirror.count(kind) > 0, "{:?}", wire.mirror.counts);
+    }
+    let likeness = |wire: &Wire| psnr_db(wire.mirror.picture(), desktop.pixels(), &size.to_rect());
+    let mut before = likeness(&wire);
+    assert!(before > 20.0 && before.is_finite(), "{before:.1} dB");
+    // Pass by pass, some tiles at a time, each better than what was there.
+    let first_passes = wire.mirror.count("progressive");
+    while let Some(due) = wire.encoder.refinement_due(wire.now) {
+        wire.now += due;
+        wire.frame(desktop.pixels(), &Damage::default());
+        let now = likeness(&wire);
+        assert!(now > before, "{now:.1} dB after {before:.1} dB");
+        before = now;
+    }
+    assert!(wire.mirror.count("progressive") >= first_passes + 2);
+    assert!(wire.mirror.count("planar") > 0, "exactly at last");
     assert!(wire.mirror.picture() == desktop.pixels());
     assert!(
         wire.mirror.payload_bytes < size.area() as usize,
@@ -145,7 +211,15 @@ fn whole_frames_of_h264_look_like_the_desktop() {
 
 #[test]
 fn what_moves_goes_as_video_and_becomes_exact_when_it_rests() {
-    for (client, kind) in [(AVC444, "avc444 luma"), (AVC420, "avc420")] {
+    for (client, kind) in [
+        (AVC444, "avc444 luma"),
+        (AVC420, "avc420"),
+        (NO_AVC, "progressive"),
+        (THIN, "remotefx"),
+        (REMOTE_FX, "remotefx"),
+        (NS_CODEC, "nscodec"),
+        (JPEG, "jpeg"),
+    ] {
         let size = Size::new(1100, 700);
         let mut desktop = DemoDesktop::new(DemoDesktopConfig {
             size,
@@ -160,7 +234,8 @@ fn what_moves_goes_as_video_and_becomes_exact_when_it_rests() {
         }
         assert!(wire.mirror.count(kind) >= 8, "{:?}", wire.mirror.counts);
         let db = psnr_db(wire.mirror.picture(), desktop.pixels(), &size.to_rect());
-        assert!(db > 38.0 && db.is_finite(), "{kind}: {db:.1} dB");
+        println!("{client:?}: {db:.1} dB, {:?}", wire.mirror.counts);
+        assert!(db > 33.0 && db.is_finite(), "{kind}: {db:.1} dB");
         wire.rest(desktop.pixels());
         assert!(wire.mirror.picture() == desktop.pixels(), "{kind}");
         assert_eq!(wire.encoder.refinement_due(wire.now), None);
@@ -197,8 +272,8 @@ fn fine_colours_that_move_get_both_views() {
 fn a_dragged_window_is_copied_not_sent_again() {
     let size = Size::new(900, 640);
     let mut desktop = demo(size);
-    let mut told = Wire::new(PLANAR, EncodingPolicy::Mixed, size);
-    let mut untold = Wire::new(PLANAR, EncodingPolicy::Mixed, size);
+    let mut told = Wire::new(NO_AVC, EncodingPolicy::Lossless, size);
+    let mut untold = Wire::new(NO_AVC, EncodingPolicy::Lossless, size);
     for wire in [&mut told, &mut untold] {
         wire.frame(desktop.pixels(), &all(size));
         wire.mirror.payload_bytes = 0;
@@ -236,7 +311,7 @@ fn a_dragged_window_is_copied_not_sent_again() {
 fn a_wrong_hint_does_no_harm() {
     let size = Size::new(300, 200);
     let mut pixels = Picture::new(size);
-    let mut wire = Wire::new(AVC444, EncodingPolicy::Mixed, size);
+    let mut wire = Wire::new(AVC444, EncodingPolicy::Lossless, size);
     scribble(&mut pixels.as_mut(), 7);
     wire.frame(&pixels, &all(size));
     for (source, destination) in [
@@ -267,15 +342,16 @@ fn a_new_size_starts_over() {
     wire.start(desktop.size());
     let damage = desktop.take_damage();
     wire.frame(desktop.pixels(), &damage);
-    assert!(wire.mirror.picture() == desktop.pixels());
     assert_eq!(wire.mirror.frames.len(), 2);
+    wire.rest(desktop.pixels());
+    assert!(wire.mirror.picture() == desktop.pixels());
 }
 
 #[test]
 fn what_the_client_lost_is_sent_again() {
     let size = Size::new(400, 300);
     let desktop = demo(size);
-    let mut wire = Wire::new(PLANAR, EncodingPolicy::Mixed, size);
+    let mut wire = Wire::new(NO_AVC, EncodingPolicy::Lossless, size);
     wire.frame(desktop.pixels(), &all(size));
     let lost = Rect::new(100, 100, 150, 120);
     wire.encoder.invalidate(&[lost]);
@@ -299,9 +375,7 @@ proptest! {
     fn any_changes_end_exactly_on_every_client(
         width in 8u32..260,
         height in 8u32..200,
-        client in prop_oneof![
-            Just(PLANAR), Just(AVC420), Just(AVC444), Just(ClientGraphics::Bitmaps)
-        ],
+        client in prop::sample::select(&ALL[..]),
         changes in prop::collection::vec(
             (0.0f64..1.0, 0.0f64..1.0, 0.0f64..1.0, 0.0f64..1.0, any::<u32>(), any::<bool>()),
             1..14,

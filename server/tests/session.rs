@@ -543,6 +543,8 @@ async fn a_server_can_fall_silent_at_every_step() {
 async fn a_server_can_break_off_in_a_frame_and_end_with_a_reason() {
     let options = DemoOptions {
         misbehaviour: Misbehaviour::CloseMidFrame { after_frames: 1 },
+        // All in one frame.
+        policy: EncodingPolicy::Lossless,
         ..still()
     };
     let server = demo::start(options.clone()).expect("starts");

@@ -230,7 +230,7 @@ pub enum GraphicsChoice {
     Progressive,
     /// No H.264, and RemoteFX rather than its progressive variant.
     Rfx,
-    /// No graphics pipeline: RemoteFX, NSCodec and bitmaps.
+    /// No graphics pipeline: RemoteFX, NSCodec, JPEG and bitmaps.
     Surface,
     /// No graphics pipeline: NSCodec and bitmaps.
     Nsc,

@@ -110,6 +110,87 @@ fn shows_the_desktop_and_takes_keys(name: &'static str, way: Way, is_light: bool
     );
 }
 
+/// A codec that a server sends where it is asked for it.
+struct Codec {
+    /// The server.
+    peer: &'static str,
+    /// How it is asked.
+    arguments: &'static [&'static str],
+    /// What it sends then, as the viewer's figures name it.
+    name: &'static str,
+    way: Way,
+}
+
+/// How long a desktop that was just told to keep still goes on drawing, and an encoder after it.
+const CALM: Duration = Duration::from_secs(12);
+
+impl Codec {
+    /// Watches the desktop in a mode for some time, and then how it looks at rest: what a decoder
+    /// got wrong on the way stays in the picture.
+    fn looks_right_after(&self, peer: &Peer, mode: &str, time: Duration) {
+        let Self { name, way, .. } = self;
+        let folder = tempfile::tempdir().unwrap();
+        let (shown, stats) = (
+            folder.path().join("shown.png"),
+            folder.path().join("stats.json"),
+        );
+        peer.set_mode(mode);
+        let mut viewer = peer
+            .viewer()
+            .args(["--headless", "--exit-after"])
+            .arg((time + CALM).as_secs().to_string())
+            .arg("--screenshot")
+            .arg(&shown)
+            .arg("--stats")
+            .arg(&stats);
+        for argument in self.arguments {
+            viewer = viewer.arg(argument);
+        }
+        let viewer = viewer.spawn();
+        std::thread::sleep(time);
+        peer.set_mode("idle");
+        let output = viewer.wait_with_output().unwrap();
+        assert!(output.status.success(), "the viewer lasted");
+        let truth = peer.truth(&folder.path().join("truth.png"));
+        let (likeness, least_db) = (way.likeness_db(&open(&shown), &truth), way.least_db());
+        let figures = std::fs::read_to_string(&stats).unwrap();
+        let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+        let codecs = &figures["codecs"];
+        let (server, seconds) = (self.peer, time.as_secs());
+        println!(
+            "{server}, {name}: {likeness:.1} dB after {seconds} s of {mode}, {} payloads",
+            codecs[name]["payloads"]
+        );
+        keep(&format!("{server}-{name}-{mode}"), folder.path());
+        assert!(codecs[name]["payloads"].as_u64() > Some(0), "{codecs}");
+        for (codec, counts) in codecs.as_object().unwrap() {
+            assert_eq!(counts["failed"], 0, "{codec}: {codecs}");
+        }
+        assert!(
+            likeness >= least_db,
+            "{server}, {name}: {likeness:.1} dB after {mode}, at least {least_db} wanted"
+        );
+    }
+
+    fn looks_right_in_every_mode(&self) {
+        if let Some(peer) = start(self.peer, false) {
+            for mode in ["idle", "scroll", "video"] {
+                self.looks_right_after(&peer, mode, Duration::from_secs(15));
+            }
+        }
+    }
+
+    fn stays_right_for_five_minutes(&self) {
+        if std::env::var_os("ORIEL_TEST_ALL").is_none() {
+            println!("skipped: five minutes of scrolling are for ./dev test --all");
+            return;
+        }
+        if let Some(peer) = start(self.peer, false) {
+            self.looks_right_after(&peer, "scroll", Duration::from_secs(300));
+        }
+    }
+}
+
 /// In a window at its own size: what stands on the screen is the desktop.
 fn fills_its_window(name: &'static str, way: Way, is_light: bool) {
     let Some(peer) = start(name, is_light) else {
@@ -253,4 +334,39 @@ peers! {
     shadow3_raw: "shadow3-raw", Way::Lossless, light: false;
     shadow3_planar: "shadow3-planar", Way::Lossless, light: false;
     shadow3_bitmap: "shadow3-bitmap", Way::Lossless, light: false;
+}
+
+macro_rules! codecs {
+    ($($module:ident: $peer:literal, $arguments:expr => $name:literal, $way:expr;)*) => {$(
+        mod $module {
+            use super::*;
+
+            const CODEC: Codec = Codec {
+                peer: $peer,
+                arguments: &$arguments,
+                name: $name,
+                way: $way,
+            };
+
+            #[test]
+            fn looks_right_in_every_mode() {
+                CODEC.looks_right_in_every_mode();
+            }
+
+            #[test]
+            fn stays_right_for_five_minutes() {
+                CODEC.stays_right_for_five_minutes();
+            }
+        }
+    )*};
+}
+
+codecs! {
+    shadow3_surface: "shadow3-surface", ["--gfx", "surface"] => "remotefx", Way::Lossy;
+    shadow3_nsc: "shadow3-nsc", ["--gfx", "nsc"] => "nscodec", Way::Lossy;
+    shadow3_rfx: "shadow3-rfx", ["--gfx", "rfx"] => "remotefx", Way::Lossy;
+    shadow3_progressive: "shadow3-progressive", ["--gfx", "progressive"] => "progressive", Way::Lossy;
+    xrdp_remotefx: "xrdp", ["--link", "lan"] => "remotefx", Way::Lossy;
+    xrdp_bitmaps: "xrdp", [] => "bitmap-planar", Way::Lossless;
+    xrdp10_progressive: "xrdp10", ["--gfx", "progressive"] => "progressive", Way::Lossy;
 }

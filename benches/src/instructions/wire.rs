@@ -19,7 +19,7 @@ use crate::{pair::Pair, text_desktop};
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "handle bitmap updates",
-        prepare: || frames(ClientGraphics::Bitmaps),
+        prepare: || frames(ClientGraphics::BITMAPS_ALONE),
     },
     Case {
         name: "handle pipeline frames",
@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = &[
             frames(ClientGraphics::Pipeline {
                 avc420: false,
                 avc444: false,
+                progressive: true,
             })
         },
     },
@@ -70,7 +71,7 @@ fn handling(mut client: ClientConnection, packets: Vec<Vec<u8>>) -> Box<dyn FnMu
 
 /// The frames of a window whose content scrolls sideways, exact.
 fn frames(graphics: ClientGraphics) -> Box<dyn FnMut()> {
-    let mut pair = Pair::new(SIZE, graphics != ClientGraphics::Bitmaps);
+    let mut pair = Pair::new(SIZE, !graphics.is_bitmaps());
     let mut encoder = FrameEncoder::new(graphics, EncodingPolicy::Lossless);
     let mut commands = Vec::new();
     encoder.start(SIZE, &mut commands);

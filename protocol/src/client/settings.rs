@@ -386,8 +386,7 @@ fn surface_codec_ids(support: GraphicsSupport) -> SurfaceCodecIds {
         ns_codec: ns_codec.filter(|_| support.ns_codec),
         remote_fx: remote_fx.filter(|_| support.remote_fx),
         image_remote_fx: image_remote_fx.filter(|_| support.remote_fx),
-        // xrdp prefers JPEG wherever it is on offer, though it is the worst of all on text.
-        jpeg: jpeg.filter(|_| support.jpeg && !support.remote_fx),
+        jpeg: jpeg.filter(|_| support.jpeg),
     }
 }
 
@@ -401,7 +400,7 @@ fn bitmap_codecs(support: GraphicsSupport) -> BitmapCodecs {
             modes: [RemoteFxMode::RLGR3, RemoteFxMode::RLGR1].map(mode).into(),
         })
     };
-    let jpeg = || CodecProperties::Raw(vec![JPEG_QUALITY]);
+    let jpeg = CodecProperties::Raw(vec![JPEG_QUALITY]);
     let ns_codec = CodecProperties::NsCodec(NsCodecProperties {
         dynamic_fidelity: true,
         // Coloured text smears.
@@ -420,8 +419,8 @@ fn bitmap_codecs(support: GraphicsSupport) -> BitmapCodecs {
             remote_fx(RemoteFxMode::IMAGE),
         ),
         (CodecGuid::NSCODEC, ids.ns_codec, ns_codec),
-        (CodecGuid::JPEG, ids.jpeg, jpeg()),
-        (CodecGuid::JPEG_XRDP, ids.jpeg, jpeg()),
+        // Not by xrdp's name: xrdp 0.9 would prefer it to RemoteFX, and sends no JPEG files then.
+        (CodecGuid::JPEG, ids.jpeg, jpeg),
     ];
     let codecs = entries
         .into_iter()

@@ -194,9 +194,7 @@ fn of_surface_commands_those_codecs_are_sent_that_both_sides_have() {
         let remote_fx = here.remote_fx && there.remote_fx;
         assert_eq!(target.remote_fx, remote_fx.then_some(mode));
         assert_eq!(target.ns_codec.is_some(), here.ns_codec && there.ns_codec);
-        // A client with both keeps JPEG to itself.
-        let jpeg = here.jpeg && !here.remote_fx && there.jpeg;
-        assert_eq!(target.jpeg, jpeg);
+        assert_eq!(target.jpeg, here.jpeg && there.jpeg);
         assert!(target.max_payload_bytes > 4 * 4096 * 4096);
     }
 }

@@ -12,13 +12,19 @@ use bytes::Bytes;
 use oriel_codecs::{
     alpha,
     avc::{Avc420Bitmap, Avc444Bitmap, Avc444Views, AvcRegion, AvcView},
+    clearcodec::ClearCodecEncoder,
     geometry::{Point, Rect, Size},
+    nscodec::{self, NsCodecOptions, NsCodecScratch},
     picture::{Picture, PictureRef},
     planar::{self, PlanarLayout, PlanarOptions, PlanarScratch},
+    progressive::{Pass, ProgressiveEncoder, ProgressiveEncoderOptions},
+    remotefx::{RemoteFxEncoder, RemoteFxEncoderOptions},
     video::{AvcVersion, EncoderSettings, H264Encoder, RateControl},
     yuv::{Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420, bgra_to_yuv444},
 };
-use oriel_protocol::graphics::{GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId};
+use oriel_protocol::graphics::{
+    CodecContextId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
+};
 use oriel_render::{
     RenderError,
     compositor::GpuCompositor,
@@ -127,6 +133,91 @@ pub fn alpha_payload(picture: &PictureRef<'_>) -> Vec<u8> {
     out
 }
 
+/// Encoders of the codecs that remember, for all surfaces.
+#[derive(Default)]
+pub struct Streams {
+    clear: ClearCodecEncoder,
+    remote_fx: Option<RemoteFxEncoder>,
+    progressive: HashMap<SurfaceId, ProgressiveEncoder>,
+}
+
+/// The context that progressive payloads are in.
+const CONTEXT: CodecContextId = CodecContextId(3);
+
+impl Streams {
+    pub fn clear(&mut self, picture: &Picture) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.clear.encode(&picture.view(), &mut out);
+        out
+    }
+
+    /// The surface's contexts are gone.
+    pub fn forget(&mut self, surface: SurfaceId) {
+        self.progressive.remove(&surface);
+    }
+
+    pub fn delete_context(&mut self, surface: SurfaceId) -> GraphicsCommand {
+        self.forget(surface);
+        GraphicsCommand::DeleteCodecContext {
+            surface,
+            context: CONTEXT,
+        }
+    }
+
+    pub fn progressive(
+        &mut self,
+        surface: SurfaceId,
+        picture: &Picture,
+        rects: &[Rect],
+        pass: Pass,
+    ) -> GraphicsCommand {
+        let mut payload = Vec::new();
+        self.progressive_encoder(surface, picture.size()).encode(
+            &picture.view(),
+            rects,
+            pass,
+            &mut payload,
+        );
+        let whole = picture.size().to_rect();
+        draw(surface, whole, PayloadCodec::Progressive(CONTEXT), payload)
+    }
+
+    pub fn upgrade(&mut self, surface: SurfaceId, size: Size, rects: &[Rect]) -> GraphicsCommand {
+        let mut payload = Vec::new();
+        self.progressive_encoder(surface, size)
+            .upgrade(rects, &mut payload);
+        let codec = PayloadCodec::Progressive(CONTEXT);
+        draw(surface, size.to_rect(), codec, payload)
+    }
+
+    fn progressive_encoder(&mut self, surface: SurfaceId, size: Size) -> &mut ProgressiveEncoder {
+        let make = || ProgressiveEncoder::new(size, ProgressiveEncoderOptions::default());
+        self.progressive.entry(surface).or_insert_with(make)
+    }
+
+    /// Of `rects`, or empty where they show nothing.
+    pub fn remote_fx(&mut self, picture: &Picture, rects: &[Rect]) -> Vec<u8> {
+        let encoder = self
+            .remote_fx
+            .get_or_insert_with(|| RemoteFxEncoder::new(RemoteFxEncoderOptions::default()));
+        let mut out = Vec::new();
+        encoder.encode(&picture.view(), rects, &mut out);
+        out
+    }
+}
+
+pub fn ns_codec_payload(picture: &Picture) -> Vec<u8> {
+    let options = NsCodecOptions {
+        color_loss_level: 3,
+        chroma_subsampling: true,
+        ..NsCodecOptions::default()
+    };
+    let mut out = Vec::new();
+    let scratch = &mut NsCodecScratch::default();
+    nscodec::encode(&picture.view(), &options, &mut out, scratch);
+    out
+}
+
 /// What an H.264 message holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Views {
@@ -228,8 +319,12 @@ impl AvcSource {
 
 /// Runs commands through a decode stage, all that come out in order.
 pub fn decode_all(commands: Vec<GraphicsCommand>) -> Vec<Batch> {
+    decode_all_with(DecodeOptions::default(), commands)
+}
+
+pub fn decode_all_with(options: DecodeOptions, commands: Vec<GraphicsCommand>) -> Vec<Batch> {
     let (wake, woken) = crossbeam_channel::bounded(1);
-    let stage = DecodeStage::start(DecodeOptions::default(), Arc::default(), move || {
+    let stage = DecodeStage::start(options, Arc::default(), move || {
         let _ = wake.try_send(());
     })
     .expect("threads");

@@ -1,18 +1,17 @@
-//! Exact pixels: one colour as a fill, everything else planar or raw.
+//! Exact pixels: planar or raw.
 
-use bytes::Bytes;
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture, PictureRef},
     planar::{self, PlanarLayout, PlanarOptions, PlanarScratch},
 };
-use oriel_protocol::graphics::{Color, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId};
+use oriel_protocol::graphics::{GraphicsCommand, PayloadCodec, SurfaceId};
 
-use super::{row, single_color, tiles};
+use super::{draw, row, tiles};
 
 /// Rectangles are joined up to this size: large ones compress better, several can be decoded at
 /// once.
-const MAX_DRAW: Size = Size::new(512, 256);
+pub(super) const MAX_DRAW: Size = Size::new(512, 256);
 /// Bitmap updates carry a length of 16 bits: a tile fits even where it does not compress.
 const MAX_BITMAP: Size = Size::new(64, 64);
 /// The width of a bitmap in an update is a multiple of four (`[MS-RDPBCGR] 2.2.9.1.1.3.1.2.2`).
@@ -25,7 +24,7 @@ pub(super) struct LosslessPath {
 }
 
 impl LosslessPath {
-    /// Appends commands of the graphics pipeline that show `rects`.
+    /// Appends commands of the graphics pipeline that show `rects`, which have several colours each.
     pub fn draw(
         &mut self,
         surface: SurfaceId,
@@ -33,27 +32,7 @@ impl LosslessPath {
         rects: &[Rect],
         out: &mut Vec<GraphicsCommand>,
     ) {
-        let mut fills: Vec<(Color, Vec<Rect>)> = Vec::new();
-        let mut rest = Vec::with_capacity(rects.len());
-        for rect in rects {
-            match single_color(pixels, rect) {
-                Some(color) => match fills.iter_mut().find(|(other, _)| *other == color) {
-                    Some((_, rects)) => rects.push(*rect),
-                    None => fills.push((color, vec![*rect])),
-                },
-                None => rest.push(*rect),
-            }
-        }
-        out.extend(
-            fills
-                .into_iter()
-                .map(|(color, rects)| GraphicsCommand::SolidFill {
-                    surface,
-                    color,
-                    rects: tiles::merge(&rects, pixels.size()),
-                }),
-        );
-        for rect in tiles::merge(&rest, MAX_DRAW) {
+        for rect in tiles::merge(rects, MAX_DRAW) {
             let view = view(pixels, &rect);
             let raw_bytes = rect.size().area() as usize * BYTES_PER_PIXEL;
             let mut payload = Vec::with_capacity(raw_bytes / 4);
@@ -71,13 +50,7 @@ impl LosslessPath {
                 }
                 PayloadCodec::Uncompressed
             };
-            out.push(GraphicsCommand::Draw {
-                surface,
-                rect,
-                codec,
-                format: SurfaceFormat::Xrgb,
-                payload: Bytes::from(payload),
-            });
+            out.push(draw(surface, rect, codec, payload));
         }
     }
 
@@ -118,17 +91,12 @@ impl LosslessPath {
             }
             self.planar(padded.view(), layout, &mut payload);
         }
-        out.push(GraphicsCommand::Draw {
-            surface: SurfaceId::PRIMARY,
-            rect,
-            codec: PayloadCodec::Bitmap {
-                bits_per_pixel: 32,
-                is_compressed: true,
-                size,
-            },
-            format: SurfaceFormat::Xrgb,
-            payload: Bytes::from(payload),
-        });
+        let codec = PayloadCodec::Bitmap {
+            bits_per_pixel: 32,
+            is_compressed: true,
+            size,
+        };
+        out.push(draw(SurfaceId::PRIMARY, rect, codec, payload));
     }
 
     fn planar(&mut self, view: PictureRef<'_>, layout: PlanarLayout, payload: &mut Vec<u8>) {
@@ -138,7 +106,7 @@ impl LosslessPath {
 }
 
 /// The pixels of a rectangle that the picture holds.
-fn view<'a>(pixels: &'a Picture, rect: &Rect) -> PictureRef<'a> {
+pub(super) fn view<'a>(pixels: &'a Picture, rect: &Rect) -> PictureRef<'a> {
     let start = rect.top as usize * pixels.stride_bytes() + rect.left as usize * BYTES_PER_PIXEL;
     match PictureRef::new(&pixels.data()[start..], rect.size(), pixels.stride_bytes()) {
         Some(view) => view,
@@ -147,7 +115,7 @@ fn view<'a>(pixels: &'a Picture, rect: &Rect) -> PictureRef<'a> {
 }
 
 /// Cuts a rectangle into parts of at most `max`.
-fn parts(rect: &Rect, max: Size) -> impl Iterator<Item = Rect> {
+pub(super) fn parts(rect: &Rect, max: Size) -> impl Iterator<Item = Rect> {
     let rect = *rect;
     (rect.top..rect.bottom)
         .step_by(max.height as usize)

@@ -2,36 +2,49 @@
 //!
 //! ```text
 //!  damage ─▶ moves ──▶ compare with what ──▶ classify ─┬─▶ one colour: solid fill
-//!            (copies)  the client shows      each tile ├─▶ still: planar, exact
-//!                                                      └─▶ moves like video: AVC, exact once it rests
+//!            (copies)  the client shows      each tile ├─▶ few colours: ClearCodec, exact
+//!                                                      ├─▶ many colours: progressive, in passes
+//!                                                      └─▶ moves like video: AVC
 //! ```
+//!
+//! What was sent with loss is sent exactly once it rests, as planar. Without AVC what moves goes the
+//! way of pictures, and without the pipeline as RemoteFX, NSCodec or JPEG in surface commands,
+//! whatever of these the client decodes; everything else is bitmaps then.
 //!
 //! The encoder keeps a picture of what the client shows. Damage is compared with it, so that a
 //! source may claim too much, and hints of moved windows may be wrong.
 
 mod avc;
+mod content;
 mod lossless;
 mod pacing;
+mod pictures;
 mod tiles;
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use oriel_codecs::{
     avc::AvcError,
+    clearcodec::ClearCodecEncoder,
     geometry::{Point, Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture},
     video::EncodeError,
 };
-use oriel_protocol::graphics::{Color, FrameId, GraphicsCommand, SurfaceFormat, SurfaceId};
-
+use oriel_protocol::graphics::{
+    Color, FrameId, GraphicsCommand, GraphicsTarget, PayloadCodec, SurfaceFormat, SurfaceId,
+    SurfaceTarget,
+};
 use thiserror::Error;
 
 pub use pacing::FramePacer;
 
 use crate::source::{Damage, Move};
 use avc::AvcPath;
-use lossless::LosslessPath;
-use tiles::{TileGrid, TileUpdate};
+use content::{Content, classify};
+use lossless::{LosslessPath, MAX_DRAW, view};
+use pictures::PicturePath;
+use tiles::{Loss, TileGrid, TileUpdate};
 
 /// The surface that the desktop is drawn on where the client has the graphics pipeline.
 const SURFACE: SurfaceId = SurfaceId(1);
@@ -39,27 +52,63 @@ const SURFACE: SurfaceId = SurfaceId(1);
 /// What a client can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientGraphics {
-    /// The graphics pipeline: planar, copies, fills, frames.
+    /// The graphics pipeline: planar, ClearCodec, copies, fills, frames.
     Pipeline {
         /// AVC420 as well.
         avc420: bool,
         /// AVC444v2 as well.
         avc444: bool,
+        /// RemoteFX Progressive, else plain RemoteFX.
+        progressive: bool,
     },
-    /// Bitmap updates of 32 bits a pixel, nothing else.
-    Bitmaps,
+    /// Bitmap updates of 32 bits a pixel, and surface commands.
+    Bitmaps(SurfaceTarget),
+}
+
+impl From<GraphicsTarget> for ClientGraphics {
+    fn from(target: GraphicsTarget) -> Self {
+        match target {
+            GraphicsTarget::Pipeline {
+                avc420,
+                avc444,
+                progressive,
+                ..
+            } => Self::Pipeline {
+                avc420,
+                avc444,
+                progressive,
+            },
+            GraphicsTarget::Bitmaps(surface) => Self::Bitmaps(surface),
+        }
+    }
+}
+
+impl ClientGraphics {
+    /// Bitmap updates and nothing else.
+    pub const BITMAPS_ALONE: Self = Self::Bitmaps(SurfaceTarget {
+        remote_fx: None,
+        ns_codec: None,
+        jpeg: false,
+        max_payload_bytes: 0,
+    });
+
+    /// True without the graphics pipeline.
+    pub fn is_bitmaps(&self) -> bool {
+        matches!(self, Self::Bitmaps(_))
+    }
 }
 
 /// What to encode as what, within what the client can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EncodingPolicy {
-    /// Planar for what rests, H.264 for what moves like video.
+    /// By what a region holds, with loss where it shows least: H.264 for what moves like video,
+    /// ClearCodec for text, RemoteFX Progressive for pictures.
     #[default]
     Mixed,
     /// H.264 for everything, both views of 4:4:4 each time where the client takes them: what
     /// Windows does.
     WholeFrameAvc,
-    /// Every pixel exact at once.
+    /// Every pixel exact at once, as planar.
     Lossless,
 }
 
@@ -83,6 +132,9 @@ pub struct FrameEncoder {
     shown: Picture,
     tiles: TileGrid,
     lossless: LosslessPath,
+    /// Its caches last as long as the connection.
+    clear: ClearCodecEncoder,
+    pictures: Option<PicturePath>,
     avc: Option<AvcPath>,
     next_frame: u32,
 }
@@ -96,6 +148,8 @@ impl FrameEncoder {
             shown: Picture::new(Size::default()),
             tiles: TileGrid::new(Size::default()),
             lossless: LosslessPath::default(),
+            clear: ClearCodecEncoder::new(),
+            pictures: None,
             avc: None,
             next_frame: 1,
         }
@@ -112,7 +166,7 @@ impl FrameEncoder {
     pub fn start(&mut self, size: Size, out: &mut Vec<GraphicsCommand>) {
         let had_surface = !self.shown.size().is_empty();
         self.forget(size);
-        if self.client == ClientGraphics::Bitmaps {
+        if self.client.is_bitmaps() {
             return;
         }
         if had_surface {
@@ -139,11 +193,22 @@ impl FrameEncoder {
         // A fresh surface is black; so is the picture.
         self.shown = Picture::new(size);
         self.tiles = TileGrid::new(size);
-        self.avc = match (self.client, self.policy) {
-            (_, EncodingPolicy::Lossless) | (ClientGraphics::Bitmaps, _) => None,
-            (ClientGraphics::Pipeline { avc420, avc444 }, _) => {
-                AvcPath::for_client(avc420, avc444, size)
+        (self.avc, self.pictures) = match (self.policy, self.client) {
+            (EncodingPolicy::Lossless, _) => (None, None),
+            (_, ClientGraphics::Bitmaps(target)) => {
+                (None, PicturePath::in_surface_commands(&target))
             }
+            (
+                _,
+                ClientGraphics::Pipeline {
+                    avc420,
+                    avc444,
+                    progressive,
+                },
+            ) => (
+                AvcPath::for_client(avc420, avc444, size),
+                Some(PicturePath::in_pipeline(progressive, size)),
+            ),
         };
     }
 
@@ -170,7 +235,7 @@ impl FrameEncoder {
         let frame = FrameId(self.next_frame);
         out.push(GraphicsCommand::StartFrame { frame });
         let first = out.len();
-        if self.client != ClientGraphics::Bitmaps && self.policy != EncodingPolicy::WholeFrameAvc {
+        if !self.client.is_bitmaps() && self.policy != EncodingPolicy::WholeFrameAvc {
             for step in &damage.moves {
                 self.follow_move(step, pixels, out);
             }
@@ -240,7 +305,7 @@ impl FrameEncoder {
         damage: &Damage,
         out: &mut Vec<GraphicsCommand>,
     ) -> Result<(), EncoderError> {
-        let has_video = self.avc.is_some();
+        let has_video = self.avc.is_some() || self.pictures.is_some();
         let mut exact = Vec::new();
         let mut video = Vec::new();
         self.tiles
@@ -251,23 +316,96 @@ impl FrameEncoder {
                     _ => exact.push(changed),
                 }
             });
-        for &region in &video {
-            self.tiles.mark_lossy(region);
-        }
-        exact.extend(self.tiles.take_refinements(now));
-        for rect in exact.iter().chain(&video) {
+        let due = self.tiles.take_refinements(now);
+        for rect in exact.iter().chain(&due.exact).chain(&video) {
             copy_rect(&mut self.shown, pixels, rect);
         }
-        for rect in &exact {
+        if let Some(path) = &mut self.pictures {
+            path.refine(SURFACE, pixels, &due.next_pass, out);
+        }
+        if self.client.is_bitmaps() {
+            exact.extend(due.exact);
+            self.mark_exact(&exact);
+            self.lossless.bitmaps(pixels, &exact, out);
+        } else {
+            self.draw_still(pixels, exact, due.exact, out);
+        }
+        if video.is_empty() {
+            return Ok(());
+        }
+        let loss = match (&mut self.avc, &mut self.pictures) {
+            (Some(avc), _) => {
+                avc.encode(SURFACE, pixels, &video, false, out)?;
+                Loss::Final
+            }
+            (None, Some(path)) => {
+                let surface = if self.client.is_bitmaps() {
+                    SurfaceId::PRIMARY
+                } else {
+                    SURFACE
+                };
+                path.draw(surface, pixels, &video, out)
+            }
+            (None, None) => Loss::Final,
+        };
+        for region in video {
+            self.tiles.mark_lossy(region, loss);
+        }
+        Ok(())
+    }
+
+    /// What is sent in the pipeline and does not move: `changed` by what it holds, `again` exactly
+    /// whatever it is.
+    fn draw_still(
+        &mut self,
+        pixels: &Picture,
+        changed: Vec<Rect>,
+        again: Vec<Rect>,
+        out: &mut Vec<GraphicsCommand>,
+    ) {
+        let mut fills: Vec<(Color, Vec<Rect>)> = Vec::new();
+        let (mut text, mut rich, mut rough) = (Vec::new(), Vec::new(), Vec::new());
+        let first_again = changed.len();
+        for (index, rect) in changed.into_iter().chain(again).enumerate() {
+            match classify(pixels, &rect) {
+                Content::Flat(color) => match fills.iter_mut().find(|(other, _)| *other == color) {
+                    Some((_, rects)) => rects.push(rect),
+                    None => fills.push((color, vec![rect])),
+                },
+                Content::Text if self.policy != EncodingPolicy::Lossless => text.push(rect),
+                Content::Picture if index < first_again && self.pictures.is_some() => {
+                    rough.push(rect);
+                }
+                Content::Text | Content::Picture => rich.push(rect),
+            }
+        }
+        for (color, rects) in fills {
+            self.mark_exact(&rects);
+            out.push(GraphicsCommand::SolidFill {
+                surface: SURFACE,
+                color,
+                rects: tiles::merge(&rects, pixels.size()),
+            });
+        }
+        self.mark_exact(&text);
+        for rect in tiles::merge(&text, MAX_DRAW) {
+            let mut payload = Vec::new();
+            self.clear.encode(&view(pixels, &rect), &mut payload);
+            out.push(draw(SURFACE, rect, PayloadCodec::ClearCodec, payload));
+        }
+        self.mark_exact(&rich);
+        self.lossless.draw(SURFACE, pixels, &rich, out);
+        if let Some(path) = &mut self.pictures {
+            let loss = path.draw(SURFACE, pixels, &rough, out);
+            for rect in rough {
+                self.tiles.mark_lossy(rect, loss);
+            }
+        }
+    }
+
+    fn mark_exact(&mut self, rects: &[Rect]) {
+        for rect in rects {
             self.tiles.mark_exact(rect);
-        }
-        match self.client {
-            ClientGraphics::Bitmaps => self.lossless.bitmaps(pixels, &exact, out),
-            ClientGraphics::Pipeline { .. } => self.lossless.draw(SURFACE, pixels, &exact, out),
-        }
-        match &mut self.avc {
-            Some(avc) if !video.is_empty() => avc.encode(SURFACE, pixels, &video, false, out),
-            _ => Ok(()),
         }
     }
 
@@ -299,6 +437,17 @@ impl FrameEncoder {
             rect: step.source,
             points: vec![step.destination],
         });
+    }
+}
+
+/// A drawing command.
+fn draw(surface: SurfaceId, rect: Rect, codec: PayloadCodec, payload: Vec<u8>) -> GraphicsCommand {
+    GraphicsCommand::Draw {
+        surface,
+        rect,
+        codec,
+        format: SurfaceFormat::Xrgb,
+        payload: Bytes::from(payload),
     }
 }
 

@@ -18,9 +18,9 @@ const VIDEO_PAUSE: Duration = Duration::from_millis(200);
 const VIDEO_CHANGES: u8 = 5;
 /// A change of less than this part of a tile does not count: a cursor is no video.
 const VIDEO_PART: u64 = 8;
-/// What was sent with loss is sent exactly after it has rested for so long.
+/// What was sent with loss is sent better after it has rested for so long.
 const REST: Duration = Duration::from_millis(250);
-/// Tiles that are sent exactly in one frame, at most.
+/// Tiles that are sent better in one frame, at most.
 const MAX_REFINED: usize = 32;
 
 /// A tile that must be sent.
@@ -33,6 +33,25 @@ pub struct TileUpdate {
     pub hot: Option<Rect>,
 }
 
+/// How a tile came to be shown with loss, and so what can be done about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// So many more passes can refine it, as long as nothing else is drawn there.
+    Passes(u8),
+    /// Nothing but sending it exactly makes it better.
+    #[default]
+    Final,
+}
+
+/// Rectangles that are due to be sent better.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refinements {
+    /// By the pass that follows.
+    pub next_pass: Vec<Rect>,
+    /// Exactly.
+    pub exact: Vec<Rect>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Tile {
     changed_at: Option<Instant>,
@@ -41,8 +60,18 @@ struct Tile {
     hot: Rect,
     /// Shown with loss.
     lossy: Rect,
+    loss: Loss,
+    /// When the loss became less last.
+    refined_at: Option<Instant>,
     /// To be sent whatever the comparison says.
     is_unknown: bool,
+}
+
+impl Tile {
+    /// When what is lossy has rested long enough; `None` for at once.
+    fn rested_at(&self) -> Option<Instant> {
+        self.changed_at.max(self.refined_at).map(|at| at + REST)
+    }
 }
 
 /// All tiles of a desktop.
@@ -154,11 +183,15 @@ impl TileGrid {
     }
 
     /// A rectangle goes out with loss.
-    pub fn mark_lossy(&mut self, rect: Rect) {
+    pub fn mark_lossy(&mut self, rect: Rect, loss: Loss) {
         for index in self.touched(&rect) {
             let part = self.rect(index).intersect(&rect);
             let tile = &mut self.tiles[index];
+            // A first pass is of the whole tile, whatever of it is shown; anything else on top of
+            // one ends it.
+            tile.loss = loss;
             tile.lossy = tile.lossy.union(&part);
+            tile.refined_at = None;
         }
     }
 
@@ -166,6 +199,7 @@ impl TileGrid {
     pub fn mark_exact(&mut self, rect: &Rect) {
         for index in self.touched(rect) {
             let tile = &mut self.tiles[index];
+            tile.loss = Loss::Final;
             if rect.contains_rect(&tile.lossy) {
                 tile.lossy = Rect::default();
             }
@@ -180,20 +214,42 @@ impl TileGrid {
             .map(|index| self.tiles[index].lossy.intersect(&step.source))
             .filter(|rect| !rect.is_empty())
             .collect();
+        for index in self.touched(&step.target()) {
+            self.tiles[index].loss = Loss::Final;
+        }
         for rect in lossy {
-            self.mark_lossy(rect.translate(dx, dy));
+            self.mark_lossy(rect.translate(dx, dy), Loss::Final);
         }
     }
 
-    /// Rectangles shown with loss that have rested long enough; the caller sends them exactly.
-    pub fn take_refinements(&mut self, now: Instant) -> Vec<Rect> {
-        let due = self.tiles.iter().filter(|tile| {
-            !tile.lossy.is_empty()
-                && tile
-                    .changed_at
-                    .is_none_or(|at| now.saturating_duration_since(at) >= REST)
-        });
-        due.map(|tile| tile.lossy).take(MAX_REFINED).collect()
+    /// Rectangles shown with loss that have rested long enough; the caller sends them better.
+    pub fn take_refinements(&mut self, now: Instant) -> Refinements {
+        let mut refinements = Refinements::default();
+        let due: Vec<usize> = (0..self.tiles.len())
+            .filter(|&index| {
+                let tile = &self.tiles[index];
+                !tile.lossy.is_empty() && tile.rested_at().is_none_or(|at| at <= now)
+            })
+            .take(MAX_REFINED)
+            .collect();
+        for index in due {
+            let place = self.rect(index);
+            let tile = &mut self.tiles[index];
+            match tile.loss {
+                Loss::Passes(left) => {
+                    tile.loss = match left {
+                        0 | 1 => Loss::Final,
+                        _ => Loss::Passes(left - 1),
+                    };
+                    tile.refined_at = Some(now);
+                    // Passes are drawn over the whole tile.
+                    tile.lossy = place;
+                    refinements.next_pass.push(place);
+                }
+                Loss::Final => refinements.exact.push(tile.lossy),
+            }
+        }
+        refinements
     }
 
     /// How long until [`take_refinements`](Self::take_refinements) has something.
@@ -202,9 +258,8 @@ impl TileGrid {
             .iter()
             .filter(|tile| !tile.lossy.is_empty())
             .map(|tile| {
-                tile.changed_at.map_or(Duration::ZERO, |at| {
-                    (at + REST).saturating_duration_since(now)
-                })
+                tile.rested_at()
+                    .map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
             })
             .min()
     }
@@ -334,26 +389,65 @@ mod tests {
         }
         let hot = hot.expect("it moves like video");
         assert_eq!(hot, Rect::new(2, 10, 46, 50), "whole blocks");
-        grid.mark_lossy(hot);
+        grid.mark_lossy(hot, Loss::Final);
         assert_eq!(grid.refinement_due(now), Some(REST));
-        assert!(grid.take_refinements(now + REST / 2).is_empty());
-        assert_eq!(grid.take_refinements(now + REST), [hot]);
+        let early = grid.take_refinements(now + REST / 2);
+        assert_eq!(early, Refinements::default());
+        assert_eq!(grid.take_refinements(now + REST).exact, [hot]);
         grid.mark_exact(&hot);
         assert_eq!(grid.refinement_due(now), None);
+    }
+
+    #[test]
+    fn passes_follow_each_other_and_then_it_is_sent_exactly() {
+        let now = Instant::now();
+        let (mut grid, _) = grid_after_first_frame(now);
+        grid.mark_lossy(Rect::new(70, 70, 100, 100), Loss::Passes(2));
+        let tile = Rect::new(64, 64, 128, 128);
+        for pass in 1..=2 {
+            let due = grid.take_refinements(now + pass * REST);
+            assert_eq!((due.next_pass, due.exact), (vec![tile], vec![]));
+            assert_eq!(grid.refinement_due(now + pass * REST), Some(REST));
+        }
+        let due = grid.take_refinements(now + 3 * REST);
+        assert_eq!((due.next_pass, due.exact), (vec![], vec![tile]));
+    }
+
+    #[test]
+    fn whatever_is_drawn_between_two_passes_keeps_the_next_one_from_it() {
+        let now = Instant::now();
+        let part = Rect::new(70, 70, 72, 72);
+        let step = Move {
+            source: Rect::new(0, 0, 2, 2),
+            destination: part.origin(),
+        };
+        let ways: [&dyn Fn(&mut TileGrid); 3] = [
+            &|grid| grid.mark_exact(&part),
+            &|grid| grid.mark_lossy(part, Loss::Final),
+            &|grid| grid.follow_move(&step),
+        ];
+        for draw in ways {
+            let (mut grid, _) = grid_after_first_frame(now);
+            let rect = Rect::new(64, 64, 100, 100);
+            grid.mark_lossy(rect, Loss::Passes(1));
+            draw(&mut grid);
+            let due = grid.take_refinements(now + REST);
+            assert_eq!((due.next_pass, due.exact), (vec![], vec![rect]));
+        }
     }
 
     #[test]
     fn loss_travels_with_a_move() {
         let now = Instant::now();
         let (mut grid, _) = grid_after_first_frame(now);
-        grid.mark_lossy(Rect::new(0, 0, 10, 10));
+        grid.mark_lossy(Rect::new(0, 0, 10, 10), Loss::Final);
         grid.follow_move(&Move {
             source: Rect::new(5, 5, 60, 60),
             destination: Point::new(105, 65),
         });
         let lossy = grid.take_refinements(now + Duration::from_secs(9));
         assert_eq!(
-            lossy,
+            lossy.exact,
             [Rect::new(0, 0, 10, 10), Rect::new(105, 65, 110, 70)]
         );
     }

@@ -382,6 +382,7 @@ mod tests {
         player.start(&screen(ClientGraphics::Pipeline {
             avc420: false,
             avc444: false,
+            progressive: true,
         }));
         assert!(player.next_frame(Instant::now()).frame.is_some());
         (player, control)
@@ -420,7 +421,7 @@ mod tests {
         let control = Arc::<ReplayControl>::default();
         let stage = Stage::of(recording(ReplayCodec::Avc420), Pace::Flat);
         let mut player = Player::new(&stage, control.clone());
-        player.start(&screen(ClientGraphics::Bitmaps));
+        player.start(&screen(ClientGraphics::BITMAPS_ALONE));
         assert_eq!(player.next_frame(Instant::now()).frame, None);
         assert!(control.refusal().is_some_and(|why| why.contains("avc420")));
     }
@@ -440,6 +441,7 @@ mod tests {
             ..screen(ClientGraphics::Pipeline {
                 avc420: false,
                 avc444: false,
+                progressive: true,
             })
         });
         let opening = player.next_frame(Instant::now()).commands;

@@ -54,8 +54,8 @@ impl ReplayCodec {
     /// True where a client that shows this much shows this codec.
     pub fn suits(self, graphics: ClientGraphics) -> bool {
         match (self, graphics) {
-            (Self::Bitmap, graphics) => graphics == ClientGraphics::Bitmaps,
-            (Self::Planar, graphics) => graphics != ClientGraphics::Bitmaps,
+            (Self::Bitmap, graphics) => graphics.is_bitmaps(),
+            (Self::Planar, graphics) => !graphics.is_bitmaps(),
             (Self::Avc420, ClientGraphics::Pipeline { avc420, .. }) => avc420,
             (Self::Avc444v2, ClientGraphics::Pipeline { avc444, .. }) => avc444,
             _ => false,
@@ -64,7 +64,7 @@ impl ReplayCodec {
 
     fn encoder(self) -> FrameEncoder {
         let (client, policy) = match self {
-            Self::Bitmap => (ClientGraphics::Bitmaps, EncodingPolicy::Lossless),
+            Self::Bitmap => (ClientGraphics::BITMAPS_ALONE, EncodingPolicy::Lossless),
             Self::Planar => (pipeline(false), EncodingPolicy::Lossless),
             Self::Avc420 => (pipeline(false), EncodingPolicy::WholeFrameAvc),
             Self::Avc444v2 => (pipeline(true), EncodingPolicy::WholeFrameAvc),
@@ -77,6 +77,7 @@ fn pipeline(avc444: bool) -> ClientGraphics {
     ClientGraphics::Pipeline {
         avc420: true,
         avc444,
+        progressive: true,
     }
 }
 

@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 
 use oriel_codecs::{
+    clearcodec::ClearCodecDecoder,
     geometry::{Point, Rect, Size},
-    picture::{Picture, PictureMut},
+    jpeg::{self, JpegScratch},
+    nscodec::{self, NsCodecScratch},
+    picture::{Picture, PictureMut, RowOrder},
     planar::{self, PlanarLayout, PlanarScratch},
+    progressive::ProgressiveDecoder,
+    remotefx::RemoteFxDecoder,
     video::{AvcSurfaceDecoder, AvcVersion, DecoderLimits},
     yuv::Yuv444Picture,
 };
@@ -14,6 +19,7 @@ use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceId
 struct Surface {
     picture: Picture,
     decoder: Option<AvcSurfaceDecoder>,
+    progressive: Box<ProgressiveDecoder>,
     chroma: Option<Yuv444Picture>,
 }
 
@@ -22,6 +28,7 @@ impl Surface {
         Self {
             picture: Picture::new(size),
             decoder: None,
+            progressive: Box::new(ProgressiveDecoder::new(size)),
             chroma: None,
         }
     }
@@ -33,6 +40,8 @@ pub struct Mirror {
     surfaces: HashMap<SurfaceId, Surface>,
     mapped: Option<SurfaceId>,
     scratch: PlanarScratch,
+    clear: ClearCodecDecoder,
+    remote_fx: RemoteFxDecoder,
     /// Frames that were whole, in order.
     pub frames: Vec<FrameId>,
     /// How often each kind of command came, by name.
@@ -169,6 +178,7 @@ impl Mirror {
         payload: &[u8],
     ) -> &'static str {
         let scratch = &mut self.scratch;
+        let (clear, remote_fx) = (&mut self.clear, &mut self.remote_fx);
         let surface = self.surfaces.get_mut(&surface).expect("the surface exists");
         let mut whole = surface.picture.as_mut();
         match codec {
@@ -206,6 +216,43 @@ impl Mirror {
                     target.copy_from_slice(&row[..target.len()]);
                 }
                 "bitmap"
+            }
+            PayloadCodec::ClearCodec => {
+                let mut view = whole.sub(rect).expect("inside of the surface");
+                clear
+                    .decode(payload, &mut view)
+                    .expect("ClearCodec decodes");
+                "clear"
+            }
+            PayloadCodec::RemoteFx => {
+                let mut view = whole.sub(rect).expect("inside of the surface");
+                let mut painted = Vec::new();
+                let decoded = remote_fx.decode(payload, &mut view, &mut painted);
+                decoded.expect("RemoteFX decodes");
+                assert!(!painted.is_empty());
+                "remotefx"
+            }
+            PayloadCodec::Progressive(_) => {
+                let mut painted = Vec::new();
+                let origin = Point::default();
+                let decoder = &mut surface.progressive;
+                let decoded = decoder.decode(payload, origin, &mut whole, &mut painted);
+                decoded.expect("progressive decodes");
+                assert!(!painted.is_empty());
+                "progressive"
+            }
+            PayloadCodec::NsCodec => {
+                let mut view = whole.sub(rect).expect("inside of the surface");
+                let scratch = &mut NsCodecScratch::default();
+                nscodec::decode(payload, RowOrder::BottomUp, &mut view, scratch)
+                    .expect("NSCodec decodes");
+                "nscodec"
+            }
+            PayloadCodec::Jpeg => {
+                let mut view = whole.sub(rect).expect("inside of the surface");
+                jpeg::decode(payload, &mut view, &mut JpegScratch::default())
+                    .expect("JPEG decodes");
+                "jpeg"
             }
             PayloadCodec::Avc420 | PayloadCodec::Avc444v2 => {
                 let version = if codec == PayloadCodec::Avc420 {

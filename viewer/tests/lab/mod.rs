@@ -76,11 +76,11 @@ impl Peer {
 
     fn state(&self) -> PathBuf {
         let root = std::env::var_os("RDPLAB_STATE").map_or("/tmp/rdplab".into(), PathBuf::from);
-        root.join(if self.is_xrdp() {
-            self.name
-        } else {
-            "desktop90"
-        })
+        if self.is_xrdp() {
+            return root.join(self.name);
+        }
+        let display = std::env::var("RDPLAB_DISPLAY").unwrap_or_else(|_| ":90".to_owned());
+        root.join(format!("desktop{}", display.trim_start_matches(':')))
     }
 
     /// What was typed into the desktop so far.
