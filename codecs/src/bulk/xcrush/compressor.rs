@@ -6,14 +6,15 @@ use crate::bulk::{PACKET_COMPRESSED, PACKET_FLUSHED, matches::common_prefix, mpp
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 8;
-/// Places are remembered where they are a multiple of this: a match of 23 bytes holds one whole.
-const STEP: usize = 16;
+/// Places are remembered, and looked up, where this part of the hash is zero: one in sixteen, and
+/// the same ones wherever a piece of data stands.
+const ANCHOR_MASK: u64 = 15;
 /// Bytes that are hashed.
 const HASH_BYTES: usize = 8;
 /// Shorter matches cost more than they save, as the second compressor has its own for what is near.
 const MIN_MATCH_BYTES: usize = 32;
 /// Slots of the table, as a power of two.
-const SLOT_BITS: u32 = 16;
+const SLOT_BITS: u32 = 17;
 /// Bits of a slot that tell the place; those above tell more of the hash.
 const PLACE_BITS: u32 = 21;
 
@@ -128,7 +129,12 @@ impl Compressor {
         let mut pending = first;
         let mut at = first;
         while at + HASH_BYTES <= end {
-            let Some(found) = self.find(at, pending, end) else {
+            let hash = hash(&self.history[at..]);
+            if hash & ANCHOR_MASK != 0 {
+                at += 1;
+                continue;
+            }
+            let Some(found) = self.find(hash, at, pending, end) else {
                 at += 1;
                 continue;
             };
@@ -139,11 +145,6 @@ impl Compressor {
             self.listed.extend((found.source as u32).to_le_bytes());
             matches += 1;
             let after = found.start + found.length;
-            let next = (at + 1).next_multiple_of(STEP);
-            for place in (next..after.min(end - HASH_BYTES + 1)).step_by(STEP) {
-                let (slot, tag) = hash(&self.history[place..]);
-                self.slots[slot] = place as u32 | tag;
-            }
             at = after;
             pending = after;
         }
@@ -166,15 +167,12 @@ impl Compressor {
     }
 
     /// The match known for `at`, grown backwards as far as `pending`, if it is long enough.
-    /// Remembers the place where it is one of those that are.
-    #[inline(always)]
-    fn find(&mut self, at: usize, pending: usize, end: usize) -> Option<Match> {
+    /// Remembers the place. Those inside a match are remembered from before.
+    fn find(&mut self, hash: u64, at: usize, pending: usize, end: usize) -> Option<Match> {
         let history = &*self.history;
-        let (slot, tag) = hash(&history[at..]);
-        let known = self.slots[slot];
-        if at.is_multiple_of(STEP) {
-            self.slots[slot] = at as u32 | tag;
-        }
+        let slot = (hash >> (64 - SLOT_BITS)) as usize;
+        let tag = (hash >> 8) as u32 >> PLACE_BITS << PLACE_BITS;
+        let known = std::mem::replace(&mut self.slots[slot], at as u32 | tag);
         let place = (known & ((1 << PLACE_BITS) - 1)) as usize;
         // No overlap, and nothing from before the history began anew.
         if known >> PLACE_BITS != tag >> PLACE_BITS || place + HASH_BYTES > at {
@@ -199,14 +197,14 @@ impl Compressor {
     }
 }
 
-/// A slot for the first [`HASH_BYTES`] of `bytes`, and the rest of the hash in place.
+/// Of the first [`HASH_BYTES`] of `bytes`.
 #[inline(always)]
-fn hash(bytes: &[u8]) -> (usize, u32) {
+fn hash(bytes: &[u8]) -> u64 {
     let mut word = [0; HASH_BYTES];
     word.copy_from_slice(&bytes[..HASH_BYTES]);
     let hash = u64::from_le_bytes(word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let slot = (hash >> (64 - SLOT_BITS)) as usize;
-    (slot, (hash >> SLOT_BITS) as u32 >> PLACE_BITS << PLACE_BITS)
+    // Its low bits are mixed least.
+    hash ^ hash >> 32
 }
 
 #[cfg(test)]
