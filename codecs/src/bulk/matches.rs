@@ -66,34 +66,35 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 /// Places of a history of 64 KiB at most, by the three bytes that stand there.
 #[derive(Debug)]
 pub(super) struct Places {
-    /// The newest first. A place is only a hint: what stands there is compared.
-    buckets: Box<[[u16; 2]]>,
+    /// The newest alone. A place is only a hint: what stands there is compared.
+    buckets: Box<[u16]>,
 }
 
 impl Places {
-    const BUCKET_BITS: u32 = 13;
+    const BUCKET_BITS: u32 = 14;
     /// Bytes that are hashed, and so the shortest match that is found.
     pub(super) const HASH_BYTES: usize = 3;
 
     pub(super) fn new() -> Self {
         Self {
-            buckets: vec![[0; 2]; 1 << Self::BUCKET_BITS].into(),
+            buckets: vec![0; 1 << Self::BUCKET_BITS].into(),
         }
     }
 
-    /// The places known for `word`, the four bytes at `at` of which three count; remembers `at`.
+    /// The place known for `word`, the four bytes at `at` of which three count; remembers `at`.
     #[inline(always)]
-    pub(super) fn swap(&mut self, word: u32, at: usize) -> [u16; 2] {
+    pub(super) fn swap(&mut self, word: u32, at: usize) -> usize {
         let hash = (word << 8).wrapping_mul(0x9E37_79B1) >> (32 - Self::BUCKET_BITS);
-        let bucket = &mut self.buckets[hash as usize];
-        let known = *bucket;
-        *bucket = [at as u16, known[0]];
-        known
+        // A history has 64 KiB at most.
+        usize::from(std::mem::replace(
+            &mut self.buckets[hash as usize],
+            at as u16,
+        ))
     }
 
     /// The history was moved towards its front: what stood at `shift` now stands at 0.
     pub(super) fn rebase(&mut self, shift: usize) {
-        for place in self.buckets.as_flattened_mut() {
+        for place in &mut self.buckets {
             *place = place.saturating_sub(shift as u16);
         }
     }

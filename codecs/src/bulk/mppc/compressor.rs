@@ -7,8 +7,6 @@ use crate::bulk::{
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 4;
-/// A match this long is taken without looking at another place.
-const GOOD_MATCH_BYTES: usize = 64;
 /// Within a match, places past this many are remembered at every [`SPARSE_STEP`]th byte only.
 const DENSE_INSERT_BYTES: usize = 16;
 const SPARSE_STEP: usize = 8;
@@ -134,30 +132,21 @@ impl Compressor {
         self.bits.finish().len() < most_bytes
     }
 
-    /// The longest match known for `at`: its place and its length. Remembers the place.
+    /// The match known for `at`: its place and its length. Remembers the place.
     #[inline(always)]
     fn find(&mut self, at: usize, end: usize) -> Option<(usize, usize)> {
         let history = &*self.history;
         let word = word_at(history, at);
-        let mut best = (0, Places::HASH_BYTES - 1);
-        for place in self.places.swap(word, at) {
-            let place = usize::from(place);
-            if place >= at || (word_at(history, place) ^ word) << 8 != 0 {
-                continue;
-            }
-            let length = Places::HASH_BYTES
-                + common_prefix(
-                    &history[place + Places::HASH_BYTES..end],
-                    &history[at + Places::HASH_BYTES..end],
-                );
-            if length > best.1 {
-                best = (place, length);
-                if length >= GOOD_MATCH_BYTES {
-                    break;
-                }
-            }
+        let place = self.places.swap(word, at);
+        if place >= at || (word_at(history, place) ^ word) << 8 != 0 {
+            return None;
         }
-        (best.1 >= Places::HASH_BYTES).then_some(best)
+        let length = Places::HASH_BYTES
+            + common_prefix(
+                &history[place + Places::HASH_BYTES..end],
+                &history[at + Places::HASH_BYTES..end],
+            );
+        Some((place, length))
     }
 
     /// Remembers the places inside a match, the far ones of a long one sparsely.

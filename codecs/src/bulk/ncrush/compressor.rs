@@ -144,12 +144,11 @@ impl Compressor {
         let history = &*self.history;
         let end = end.min(at + MAX_LENGTH);
         let word = word_at(history, at);
-        let places = self.places.swap(word, at);
+        let newest = self.places.swap(word, at);
         let last = usize::from(self.cache.0[0]);
         let mut best = (0, Places::HASH_BYTES - 1);
         // The distance used last costs least.
-        let places = [at.wrapping_sub(last), places[0].into(), places[1].into()];
-        for place in places {
+        for place in [at.wrapping_sub(last), newest] {
             if place >= at || (word_at(history, place) ^ word) << 8 != 0 {
                 continue;
             }
