@@ -176,6 +176,11 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     }
 
     fn apply(&mut self, batch: Batch) {
+        if !batch.is_whole
+            && let Err(error) = self.compositor.hold_output()
+        {
+            self.recover(&error);
+        }
         for step in batch.steps {
             match step {
                 Ok(step) => self.apply_step(&step),

@@ -22,7 +22,7 @@ const MAX_SIDE_PX: u32 = 32766;
 /// Surfaces, cache and output as [`Picture`]s.
 #[derive(Debug)]
 pub struct CpuCompositor {
-    output: Picture,
+    output: Output,
     surfaces: HashMap<SurfaceId, Picture>,
     /// Planes of surfaces that are drawn in 4:4:4.
     planes: HashMap<SurfaceId, Option<Yuv444Picture>>,
@@ -33,12 +33,49 @@ pub struct CpuCompositor {
     window: Option<SoftwareWindow>,
 }
 
+/// What is shown.
+#[derive(Debug)]
+enum Output {
+    /// Composed of several surfaces, or of a part of one.
+    Composed(Picture),
+    /// One surface of the output's size is all there is to see: nothing is copied, and no memory
+    /// taken, to see the same pixels twice.
+    Surface(SurfaceId, Size),
+}
+
+impl Output {
+    fn size(&self) -> Size {
+        match self {
+            Self::Composed(picture) => picture.size(),
+            Self::Surface(_, size) => *size,
+        }
+    }
+
+    fn picture<'a>(
+        &'a self,
+        surfaces: &'a HashMap<SurfaceId, Picture>,
+    ) -> Result<&'a Picture, CompositorError> {
+        match self {
+            Self::Composed(picture) => Ok(picture),
+            Self::Surface(surface, _) => surfaces.get(surface).ok_or_else(|| missing(surface)),
+        }
+    }
+}
+
+/// The surface that is the whole output, if one is.
+fn only_surface(layers: &[Layer], output: Size) -> Option<SurfaceId> {
+    match layers {
+        [layer] if layer.target == output.to_rect() && layer.size == output => Some(layer.surface),
+        _ => None,
+    }
+}
+
 impl CpuCompositor {
     /// A compositor without a pixel of output, which shows it in `window` once there is some;
     /// without one the output is read back only.
     pub fn new(window: Option<SoftwareWindow>) -> Self {
         Self {
-            output: Picture::new(Size::default()),
+            output: Output::Composed(Picture::new(Size::default())),
             surfaces: HashMap::new(),
             planes: HashMap::new(),
             cache: HashMap::new(),
@@ -147,7 +184,7 @@ impl Compositor for CpuCompositor {
     }
 
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
-        self.output = new_picture(output)?;
+        self.output = Output::Composed(new_picture(output)?);
         self.surfaces.clear();
         self.planes.clear();
         self.cache.clear();
@@ -162,7 +199,13 @@ impl Compositor for CpuCompositor {
     }
 
     fn delete_surface(&mut self, surface: SurfaceId) {
-        self.surfaces.remove(&surface);
+        let deleted = self.surfaces.remove(&surface);
+        if let (Output::Surface(shown, _), Some(picture)) = (&self.output, deleted)
+            && *shown == surface
+        {
+            // It stays to be seen until something else is composed.
+            self.output = Output::Composed(picture);
+        }
         self.planes.remove(&surface);
         self.scalers.remove(&surface);
     }
@@ -298,14 +341,31 @@ impl Compositor for CpuCompositor {
         Ok(())
     }
 
+    fn hold_output(&mut self) -> Result<(), CompositorError> {
+        if let Output::Surface(..) = self.output {
+            let shown = self.output.picture(&self.surfaces)?;
+            let kept = cut(shown, &shown.size().to_rect())?;
+            self.output = Output::Composed(kept);
+        }
+        Ok(())
+    }
+
     fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError> {
+        if let Some(surface) = only_surface(layers, self.output.size()) {
+            self.output = Output::Surface(surface, self.output.size());
+            return Ok(());
+        }
+        self.hold_output()?;
+        let Output::Composed(output) = &mut self.output else {
+            unreachable!("it was held");
+        };
         for rect in damage {
             // What lies below a layer that covers the whole rectangle is not worth painting.
             let lowest = layers
                 .iter()
                 .rposition(|layer| layer.target.contains_rect(rect));
             if lowest.is_none() {
-                fill_rect(&mut self.output, rect, [0, 0, 0, 255]);
+                fill_rect(output, rect, [0, 0, 0, 255]);
             }
             for layer in &layers[lowest.unwrap_or(0)..] {
                 let shown = rect.intersect(&layer.target);
@@ -323,13 +383,8 @@ impl Compositor for CpuCompositor {
                         source,
                         destination: shown.origin(),
                     };
-                    copy_region(
-                        picture.data(),
-                        picture.stride_bytes(),
-                        &region,
-                        &mut self.output,
-                    );
-                } else if let Some(mut part) = self.output.as_mut().sub(&shown) {
+                    copy_region(picture.data(), picture.stride_bytes(), &region, output);
+                } else if let Some(mut part) = output.as_mut().sub(&shown) {
                     let scaler = self
                         .scalers
                         .entry(layer.surface)
@@ -347,7 +402,7 @@ impl Compositor for CpuCompositor {
     }
 
     fn read_output(&mut self) -> Result<Picture, CompositorError> {
-        Ok(opaque(self.output.clone()))
+        Ok(opaque(self.output.picture(&self.surfaces)?.clone()))
     }
 
     fn read_surface(&mut self, surface: SurfaceId) -> Result<Picture, CompositorError> {
@@ -357,14 +412,16 @@ impl Compositor for CpuCompositor {
     fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {
         let mut picture = new_picture(what.view.window())?;
         let region = what.view.window().to_rect();
+        let output = self.output.picture(&self.surfaces)?;
         self.painter
-            .paint(&self.output, what, &region, &mut picture.as_mut());
+            .paint(output, what, &region, &mut picture.as_mut());
         Ok(opaque(picture))
     }
 
     fn present(&mut self, what: &Presentation<'_>) -> Result<Presented, CompositorError> {
         let Self {
             output,
+            surfaces,
             painter,
             window,
             ..
@@ -372,6 +429,7 @@ impl Compositor for CpuCompositor {
         let Some(window) = window else {
             return Ok(Presented::Shown);
         };
+        let output = output.picture(surfaces)?;
         window.present(
             what.view.window(),
             &what.window_damage(),
@@ -379,5 +437,73 @@ impl Compositor for CpuCompositor {
                 painter.paint(output, what, region, pixels);
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size::new(8, 4);
+    const SURFACE: SurfaceId = SurfaceId(1);
+    const RED: [u8; 4] = [0, 0, 255, 255];
+    const BLUE: [u8; 4] = [255, 0, 0, 255];
+
+    /// A red surface that is all of the output.
+    fn shown() -> CpuCompositor {
+        let mut compositor = CpuCompositor::new(None);
+        compositor.reset(SIZE).unwrap();
+        compositor.create_surface(SURFACE, SIZE).unwrap();
+        fill(&mut compositor, RED);
+        compose(&mut compositor, SIZE);
+        assert!(matches!(compositor.output, Output::Surface(SURFACE, SIZE)));
+        compositor
+    }
+
+    fn fill(compositor: &mut CpuCompositor, color: [u8; 4]) {
+        compositor.fill(SURFACE, color, &[SIZE.to_rect()]).unwrap();
+    }
+
+    fn compose(compositor: &mut CpuCompositor, target: Size) {
+        let layer = Layer {
+            surface: SURFACE,
+            size: SIZE,
+            target: target.to_rect(),
+        };
+        compositor.compose(&[layer], &[SIZE.to_rect()]).unwrap();
+    }
+
+    fn corner(compositor: &mut CpuCompositor) -> [u8; 4] {
+        let output = compositor.read_output().unwrap();
+        output.pixel(oriel_codecs::Point::default())
+    }
+
+    #[test]
+    fn a_part_of_a_frame_is_not_seen_before_the_rest_is_there() {
+        let mut compositor = shown();
+        compositor.hold_output().unwrap();
+        fill(&mut compositor, BLUE);
+        assert_eq!(corner(&mut compositor), RED);
+        compose(&mut compositor, SIZE);
+        assert_eq!(corner(&mut compositor), BLUE);
+    }
+
+    #[test]
+    fn a_surface_that_is_deleted_is_seen_until_something_else_is_composed() {
+        let mut compositor = shown();
+        compositor.delete_surface(SURFACE);
+        assert_eq!(corner(&mut compositor), RED);
+        compositor.compose(&[], &[SIZE.to_rect()]).unwrap();
+        assert_eq!(corner(&mut compositor), [0, 0, 0, 255]);
+    }
+
+    #[test]
+    fn a_surface_that_no_longer_fits_is_composed_again() {
+        let mut compositor = shown();
+        compose(&mut compositor, Size::new(4, 4));
+        assert!(matches!(compositor.output, Output::Composed(_)));
+        let right = oriel_codecs::Point::new(7, 0);
+        let output = compositor.read_output().unwrap();
+        assert_eq!(output.pixel(right), [0, 0, 0, 255]);
     }
 }

@@ -203,6 +203,10 @@ pub trait Compositor {
     /// Draws views of H.264. Their regions may reach beyond the surface.
     fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError>;
 
+    /// A part of a frame comes next, and the output may be shown before the rest of it does: what
+    /// is drawn on surfaces must not be seen until it is composed.
+    fn hold_output(&mut self) -> Result<(), CompositorError>;
+
     /// Brings rectangles of the output up to date: the layers, lowest first, over black.
     fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError>;
 

@@ -358,6 +358,11 @@ impl Compositor for GpuCompositor {
         planes.draw(&self.gpu, &mut self.batch, &self.passes, views, texture)
     }
 
+    /// The output is a texture of its own.
+    fn hold_output(&mut self) -> Result<(), CompositorError> {
+        Ok(())
+    }
+
     fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError> {
         for rect in damage {
             // What lies below a layer that covers the whole rectangle is not worth drawing.
