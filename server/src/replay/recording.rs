@@ -5,8 +5,9 @@ use std::{fmt, str::FromStr, time::Instant};
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
+    remotefx::{RemoteFxEncoder, RemoteFxEncoderOptions},
 };
-use oriel_protocol::graphics::{FrameId, GraphicsCommand, SurfaceId};
+use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId};
 use thiserror::Error;
 
 use crate::{
@@ -21,6 +22,8 @@ pub enum ReplayCodec {
     Bitmap,
     /// Planar on the graphics pipeline, and fills for what has one colour.
     Planar,
+    /// RemoteFX on the graphics pipeline.
+    RemoteFx,
     /// H.264 in 4:2:0.
     Avc420,
     /// H.264 in 4:4:4: both views with each frame.
@@ -29,13 +32,20 @@ pub enum ReplayCodec {
 
 impl ReplayCodec {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bitmap, Self::Planar, Self::Avc420, Self::Avc444v2];
+    pub const ALL: [Self; 5] = [
+        Self::Bitmap,
+        Self::Planar,
+        Self::RemoteFx,
+        Self::Avc420,
+        Self::Avc444v2,
+    ];
 
     /// Its name in tables and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bitmap => "bitmap",
             Self::Planar => "planar",
+            Self::RemoteFx => "remotefx",
             Self::Avc420 => "avc420",
             Self::Avc444v2 => "avc444v2",
         }
@@ -55,22 +65,91 @@ impl ReplayCodec {
     pub fn suits(self, graphics: ClientGraphics) -> bool {
         match (self, graphics) {
             (Self::Bitmap, graphics) => graphics.is_bitmaps(),
-            (Self::Planar, graphics) => !graphics.is_bitmaps(),
+            (Self::Planar | Self::RemoteFx, graphics) => !graphics.is_bitmaps(),
             (Self::Avc420, ClientGraphics::Pipeline { avc420, .. }) => avc420,
             (Self::Avc444v2, ClientGraphics::Pipeline { avc444, .. }) => avc444,
             _ => false,
         }
     }
 
-    fn encoder(self) -> FrameEncoder {
+    fn encoder(self, size: Size) -> Encoder {
         let (client, policy) = match self {
             Self::Bitmap => (ClientGraphics::BITMAPS_ALONE, EncodingPolicy::Lossless),
             Self::Planar => (pipeline(false), EncodingPolicy::Lossless),
+            Self::RemoteFx => {
+                let encoder = RemoteFxEncoder::new(RemoteFxEncoderOptions::default());
+                return Encoder::RemoteFx(encoder, Picture::new(size));
+            }
             Self::Avc420 => (pipeline(false), EncodingPolicy::WholeFrameAvc),
             Self::Avc444v2 => (pipeline(true), EncodingPolicy::WholeFrameAvc),
         };
-        FrameEncoder::new(client, policy)
+        let mut encoder = FrameEncoder::new(client, policy);
+        // The surface is made by the stage.
+        encoder.start(size, &mut Vec::new());
+        Encoder::Frames(Box::new(encoder))
     }
+}
+
+/// What makes a frame's commands of pictures.
+enum Encoder {
+    Frames(Box<FrameEncoder>),
+    /// With the picture that the client shows.
+    RemoteFx(RemoteFxEncoder, Picture),
+}
+
+impl Encoder {
+    /// What changed, or the whole.
+    fn encode(
+        &mut self,
+        picture: Picture,
+        is_whole: bool,
+    ) -> Result<Vec<GraphicsCommand>, EncoderError> {
+        let whole = picture.size().to_rect();
+        let mut commands = Vec::new();
+        match self {
+            Self::Frames(encoder) => {
+                if is_whole {
+                    encoder.invalidate(&[whole]);
+                }
+                encoder.encode(Instant::now(), &picture, &Damage::of(whole), &mut commands)?;
+                commands.retain(|command| !is_marker(command));
+            }
+            Self::RemoteFx(encoder, shown) => {
+                let tiles = changed_tiles(shown, &picture, is_whole);
+                let mut payload = Vec::new();
+                encoder.encode(&picture.view(), &tiles, &mut payload);
+                commands.push(GraphicsCommand::Draw {
+                    surface: SurfaceId(1),
+                    rect: whole,
+                    codec: PayloadCodec::RemoteFx,
+                    format: SurfaceFormat::Xrgb,
+                    payload: payload.into(),
+                });
+                *shown = picture;
+            }
+        }
+        Ok(commands)
+    }
+}
+
+/// The tiles in which two pictures of one size differ, or all of them.
+fn changed_tiles(before: &Picture, after: &Picture, is_whole: bool) -> Vec<Rect> {
+    const TILE: Size = Size::new(64, 64);
+    let whole = after.size().to_rect();
+    let mut tiles = Vec::new();
+    for y in (0..whole.bottom).step_by(TILE.height as usize) {
+        for x in (0..whole.right).step_by(TILE.width as usize) {
+            let tile = Rect::at(Point::new(x, y), TILE).intersect(&whole);
+            let [before, after] = [before, after].map(|picture| picture.view().sub(&tile));
+            let is_same = before.zip(after).is_some_and(|(before, after)| {
+                (0..tile.height()).all(|row| before.row(row) == after.row(row))
+            });
+            if is_whole || !is_same {
+                tiles.push(tile);
+            }
+        }
+    }
+    tiles
 }
 
 fn pipeline(avc444: bool) -> ClientGraphics {
@@ -133,22 +212,13 @@ impl Recording {
         count: u32,
         mut draw: impl FnMut(u32) -> Picture,
     ) -> Result<Self, RecordingError> {
-        let mut encoder = codec.encoder();
-        // The surface is made by the stage.
-        encoder.start(size, &mut Vec::new());
-        let damage = Damage::of(size.to_rect());
+        let mut encoder = codec.encoder(size);
         let mut frame = |index: u32, is_whole: bool| {
             let picture = draw(index);
             if picture.size() != size {
                 return Err(RecordingError::Size(index));
             }
-            if is_whole {
-                encoder.invalidate(&[size.to_rect()]);
-            }
-            let mut commands = Vec::new();
-            encoder.encode(Instant::now(), &picture, &damage, &mut commands)?;
-            commands.retain(|command| !is_marker(command));
-            Ok(commands)
+            Ok(encoder.encode(picture, is_whole)?)
         };
         let opening = frame(0, true)?;
         let mut frames = Vec::with_capacity(count as usize);
