@@ -21,7 +21,7 @@ mod plane;
 mod to_bgra;
 
 pub use from_bgra::{bgra_to_yuv420, bgra_to_yuv444};
-pub use guided::yuv420_to_bgra_guided;
+pub use guided::{ChromaUpsampling, yuv420_to_bgra_guided};
 pub use main_chroma::{MainChroma, MainChromaDetector};
 pub use picture::{Yuv420Picture, Yuv444Picture};
 pub use plane::{Plane, Yuv420Planes, Yuv444Planes};

@@ -23,6 +23,9 @@ use crate::{
 /// showing something.
 const APPLY_BUDGET: Duration = Duration::from_millis(12);
 
+/// After so long without a new picture there is time to draw better what was drawn in a hurry.
+const REST: Duration = Duration::from_millis(120);
+
 /// Attempts to show one picture in a window that keeps changing.
 const PRESENT_ATTEMPTS: usize = 3;
 
@@ -46,6 +49,7 @@ pub(crate) struct RenderThread<E> {
     repaint_all: bool,
     /// Frames that are applied and not yet shown.
     finished: Vec<FinishedFrame>,
+    last_applied: Instant,
     has_announced_picture: bool,
     has_failed: bool,
 }
@@ -77,6 +81,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             repaint: Damage::of(view.window().to_rect()),
             repaint_all: false,
             finished: Vec::new(),
+            last_applied: Instant::now(),
             has_announced_picture: false,
             has_failed: false,
         })
@@ -98,6 +103,9 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             let screenshots = self.take_wishes(wishes);
             loop {
                 let is_all = self.apply_ready();
+                if self.is_at_rest() || !screenshots.is_empty() {
+                    self.refine();
+                }
                 self.show();
                 if is_all || self.has_failed {
                     break;
@@ -122,9 +130,35 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     fn wait(&self) -> Wishes {
         let mut wishes = self.mailbox.wishes.lock();
         while !wishes.wake {
-            self.mailbox.signal.wait(&mut wishes);
+            if self.has_failed || !self.compositor.can_refine() {
+                self.mailbox.signal.wait(&mut wishes);
+            } else if self
+                .mailbox
+                .signal
+                .wait_until(&mut wishes, self.last_applied + REST)
+                .timed_out()
+            {
+                break;
+            }
         }
         std::mem::take(&mut wishes)
+    }
+
+    /// Nothing moves, and there is something to be drawn better.
+    fn is_at_rest(&self) -> bool {
+        self.compositor.can_refine() && self.last_applied.elapsed() >= REST
+    }
+
+    fn refine(&mut self) {
+        self.scene.refine(&mut *self.compositor);
+        self.compose();
+    }
+
+    fn compose(&mut self) {
+        match self.scene.compose(&mut *self.compositor) {
+            Ok(changed) => self.damage.add_all(&changed),
+            Err(error) => self.recover(&error),
+        }
     }
 
     fn take_wishes(
@@ -188,11 +222,9 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             }
         }
         if batch.is_whole && !self.has_failed {
-            match self.scene.compose(&mut *self.compositor) {
-                Ok(changed) => self.damage.add_all(&changed),
-                Err(error) => self.recover(&error),
-            }
+            self.compose();
         }
+        self.last_applied = Instant::now();
         if let Some(frame) = batch.frame {
             self.recorder.applied(frame.submitted.elapsed());
             self.finished.push(frame);

@@ -7,6 +7,7 @@ use oriel_codecs::{
     picture::Picture,
     progressive::Pass,
     video::AvcVersion,
+    yuv::ChromaUpsampling,
 };
 use oriel_protocol::graphics::{
     CacheSlot, Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
@@ -17,6 +18,7 @@ use oriel_render::{
         Compositor, CpuCompositor, Damage, Filter, Presentation, Scaler, Scene, SceneLimits,
         WindowLayer,
     },
+    decode::{Painting, Step},
 };
 use proptest::{collection::vec, prelude::*};
 use support::{AvcSource, Streams, Views, assert_close};
@@ -378,7 +380,7 @@ proptest! {
 }
 
 /// Steps that show a picture as the desktop.
-fn show(picture: &Picture) -> Vec<oriel_render::decode::Step> {
+fn show(picture: &Picture) -> Vec<Step> {
     let (surface, size) = (SurfaceId(1), picture.size());
     let commands = vec![
         GraphicsCommand::ResetGraphics {
@@ -426,4 +428,79 @@ fn mask(size: Size, seed: u64) -> Picture {
         pixel.copy_from_slice(&[value, value, value, 0]);
     }
     picture
+}
+
+#[test]
+fn a_picture_drawn_in_a_hurry_is_drawn_well_at_rest_where_it_still_shows() {
+    let (surface, size) = (SurfaceId(1), Size::new(320, 300));
+    let hole = Rect::new(50, 40, 90, 100);
+    let shown = support::picture(size, 3);
+    let mut source = AvcSource::default();
+    let regions = [size.to_rect()];
+    let video = source.message(surface, &shown, AvcVersion::Avc420, Views::Luma, &regions);
+    let color = Color {
+        blue: 1,
+        green: 2,
+        red: 3,
+        alpha: 255,
+    };
+    let commands = vec![
+        GraphicsCommand::ResetGraphics {
+            size,
+            monitors: Vec::new(),
+        },
+        GraphicsCommand::CreateSurface {
+            surface,
+            size,
+            format: SurfaceFormat::Xrgb,
+        },
+        GraphicsCommand::MapSurfaceToOutput {
+            surface,
+            origin: Point::default(),
+        },
+        video,
+        GraphicsCommand::SolidFill {
+            surface,
+            color,
+            rects: vec![hole],
+        },
+        GraphicsCommand::EndFrame { frame: FrameId(1) },
+    ];
+    let mut cpu = CpuCompositor::new(None);
+    let mut scene = Scene::new(SceneLimits::default());
+    let mut expected = Picture::new(size);
+    for batch in support::decode_all(commands) {
+        for step in batch.steps.iter().flatten() {
+            scene.apply(&mut cpu, step).expect("all of it exists");
+            if let Step::Paint {
+                painting: Painting::Avc(views),
+                ..
+            } = step
+            {
+                let chroma = ChromaUpsampling::Guided;
+                views.draw(&mut None, &mut expected.as_mut(), chroma);
+            }
+        }
+        scene.compose(&mut cpu).expect("memory");
+    }
+    for y in hole.top as u32..hole.bottom as u32 {
+        for pixel in expected.as_mut().row_mut(y).as_chunks_mut::<4>().0
+            [hole.left as usize..hole.right as usize]
+            .iter_mut()
+        {
+            *pixel = [1, 2, 3, 255];
+        }
+    }
+    assert!(cpu.can_refine());
+    assert!(cpu.read_output().expect("memory") != expected, "in a hurry");
+    scene.refine(&mut cpu);
+    let changed = scene.compose(&mut cpu).expect("memory");
+    assert!(!cpu.can_refine());
+    let actual = cpu.read_output().expect("memory");
+    assert!(actual == expected, "as well as can be");
+    let is_left_alone = changed
+        .rects()
+        .iter()
+        .all(|rect| rect.intersect(&hole).is_empty());
+    assert!(is_left_alone, "{changed:?}");
 }

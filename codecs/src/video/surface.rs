@@ -6,7 +6,8 @@ use crate::avc::{Avc420Bitmap, Avc444Bitmap};
 use crate::geometry::Rect;
 use crate::picture::PictureMut;
 use crate::yuv::{
-    MainChroma, MainChromaDetector, Yuv444Picture, avc444, yuv420_to_bgra, yuv444_to_bgra,
+    ChromaUpsampling, MainChroma, MainChromaDetector, Yuv444Picture, avc444, yuv420_to_bgra,
+    yuv420_to_bgra_guided, yuv444_to_bgra,
 };
 
 /// How often, on average, the regions of a view may cover a pixel.
@@ -82,11 +83,21 @@ impl DecodedAvc {
     /// Draws the views on a surface.
     ///
     /// `picture` is what the surface keeps for 4:4:4, of its size; it is made when the first
-    /// message that needs it comes.
-    pub fn draw(&self, picture: &mut Option<Yuv444Picture>, surface: &mut PictureMut<'_>) {
+    /// message that needs it comes. `chroma` says what becomes of 4:2:0.
+    pub fn draw(
+        &self,
+        picture: &mut Option<Yuv444Picture>,
+        surface: &mut PictureMut<'_>,
+        chroma: ChromaUpsampling,
+    ) {
         if let (AvcVersion::Avc420, Some(view)) = (self.version, &self.luma_view) {
             for rect in &self.luma_regions {
-                yuv420_to_bgra(&view.planes(), rect, surface);
+                match chroma {
+                    ChromaUpsampling::Block => yuv420_to_bgra(&view.planes(), rect, surface),
+                    ChromaUpsampling::Guided => {
+                        yuv420_to_bgra_guided(&view.planes(), rect, surface);
+                    }
+                }
             }
             return;
         }

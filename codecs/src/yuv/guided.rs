@@ -17,7 +17,7 @@
 //! bilinear filter. Chroma is taken to lie in the middle of its block, which is how servers that
 //! average blocks sample it.
 //!
-//! The GPU does the same in `yuv420_guided.wgsl`.
+//! The GPU does the same in `yuv420.wgsl`.
 
 use super::coefficients as k;
 use super::plane::{Plane, Yuv420Planes};
@@ -39,6 +39,16 @@ pub mod parameters {
     pub const FULL_SHARE: f32 = 0.9;
 }
 use parameters as p;
+
+/// How the chroma of 4:2:0 comes to each pixel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ChromaUpsampling {
+    /// Every pixel takes its block's: quick, and coarse.
+    Block,
+    /// Guided by the luma.
+    #[default]
+    Guided,
+}
 
 /// Blocks that are worked on at a time: their rows stay in the nearest cache, and every loop has a
 /// known length, which is what lets it be vectorised.
@@ -152,7 +162,8 @@ impl BlockRow {
         let upper = sample_row(&luma, 2 * row);
         let lower = sample_row(&luma, (2 * row + 1).min(luma.size().height as usize - 1));
         // What lies inside in one go, the two neighbours and an odd last column by themselves.
-        let whole = span.count.min(((last_x + 1) / 2).saturating_sub(span.left));
+        let columns = luma.size().width as usize / 2;
+        let whole = span.count.min(columns.saturating_sub(span.left));
         let pairs = 2 * span.left..2 * (span.left + whole);
         for ((out, upper), lower) in self.luma[1..]
             .iter_mut()

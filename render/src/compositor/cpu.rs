@@ -5,19 +5,26 @@ use std::collections::HashMap;
 use oriel_codecs::{
     geometry::{Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture, PictureMut},
-    video::DecodedAvc,
-    yuv::Yuv444Picture,
+    video::{AvcVersion, DecodedAvc},
+    yuv::{ChromaUpsampling, Yuv444Picture, yuv420_to_bgra_guided},
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
 use super::{
     Compositor, CopyRegion, CopySource, Layer, Presentation, Presented, filter::Scaler,
-    paint::WindowPainter,
+    hurried::Hurried, paint::WindowPainter,
 };
 use crate::{decode::PixelBlock, error::CompositorError, present::SoftwareWindow};
 
 /// Larger sides than these the protocol has no room for (`[MS-RDPEGFX] 2.2.2.14`).
 const MAX_SIDE_PX: u32 = 32766;
+
+/// H.264 in 4:2:0 that covers more than this is first drawn in a hurry: guiding its chroma by its
+/// luma takes some ten times as long, which what moves on the whole screen cannot spare.
+const UNHURRIED_PX: u64 = 256 * 256;
+
+/// Pictures of a surface that are kept to be drawn better.
+const HURRIED_PICTURES: usize = 4;
 
 /// Surfaces, cache and output as [`Picture`]s.
 #[derive(Debug)]
@@ -26,6 +33,8 @@ pub struct CpuCompositor {
     surfaces: HashMap<SurfaceId, Picture>,
     /// Planes of surfaces that are drawn in 4:4:4.
     planes: HashMap<SurfaceId, Option<Yuv444Picture>>,
+    /// Oldest first.
+    hurried: HashMap<SurfaceId, Vec<Hurried>>,
     cache: HashMap<CacheSlot, Picture>,
     /// Of surfaces whose mapping is scaled.
     scalers: HashMap<SurfaceId, Scaler>,
@@ -78,6 +87,7 @@ impl CpuCompositor {
             output: Output::Composed(Picture::new(Size::default())),
             surfaces: HashMap::new(),
             planes: HashMap::new(),
+            hurried: HashMap::new(),
             cache: HashMap::new(),
             scalers: HashMap::new(),
             painter: WindowPainter::default(),
@@ -89,6 +99,39 @@ impl CpuCompositor {
         self.surfaces
             .get_mut(&surface)
             .ok_or_else(|| missing(surface))
+    }
+
+    /// These rectangles of a surface are drawn anew.
+    fn overdraw(&mut self, surface: SurfaceId, rects: impl IntoIterator<Item = Rect>) {
+        if let Some(pictures) = self.hurried.get_mut(&surface) {
+            for rect in rects {
+                for hurried in pictures.iter_mut() {
+                    hurried.exclude(&rect);
+                }
+            }
+            pictures.retain(|hurried| !hurried.rects.is_empty());
+            if pictures.is_empty() {
+                self.hurried.remove(&surface);
+            }
+        }
+    }
+
+    fn refine_surface(&mut self, surface: SurfaceId) -> Vec<Rect> {
+        let (Some(pictures), Some(target)) = (
+            self.hurried.remove(&surface),
+            self.surfaces.get_mut(&surface),
+        ) else {
+            return Vec::new();
+        };
+        for hurried in &pictures {
+            for rect in &hurried.rects {
+                yuv420_to_bgra_guided(&hurried.view.planes(), rect, &mut target.as_mut());
+            }
+        }
+        pictures
+            .into_iter()
+            .flat_map(|hurried| hurried.rects)
+            .collect()
     }
 }
 
@@ -187,6 +230,7 @@ impl Compositor for CpuCompositor {
         self.output = Output::Composed(new_picture(output)?);
         self.surfaces.clear();
         self.planes.clear();
+        self.hurried.clear();
         self.cache.clear();
         self.scalers.clear();
         Ok(())
@@ -207,6 +251,7 @@ impl Compositor for CpuCompositor {
             self.output = Output::Composed(picture);
         }
         self.planes.remove(&surface);
+        self.hurried.remove(&surface);
         self.scalers.remove(&surface);
     }
 
@@ -216,6 +261,7 @@ impl Compositor for CpuCompositor {
         bgra: [u8; 4],
         rects: &[Rect],
     ) -> Result<(), CompositorError> {
+        self.overdraw(surface, rects.iter().copied());
         let picture = self.surface_mut(surface)?;
         for rect in rects {
             fill_rect(picture, rect, bgra);
@@ -229,6 +275,7 @@ impl Compositor for CpuCompositor {
         destination: SurfaceId,
         regions: &[CopyRegion],
     ) -> Result<(), CompositorError> {
+        self.overdraw(destination, regions.iter().map(CopyRegion::target));
         match source {
             CopySource::Surface(source) if source == destination => {
                 let picture = self.surface_mut(destination)?;
@@ -298,6 +345,7 @@ impl Compositor for CpuCompositor {
         block: &PixelBlock,
         region: CopyRegion,
     ) -> Result<(), CompositorError> {
+        self.overdraw(surface, [region.target()]);
         let picture = self.surface_mut(surface)?;
         copy_region(block.data(), block.stride_bytes(), &region, picture);
         Ok(())
@@ -332,12 +380,30 @@ impl Compositor for CpuCompositor {
     }
 
     fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError> {
+        self.overdraw(surface, views.damage());
+        let covered_px: u64 = views.damage().map(|rect| rect.size().area()).sum();
+        let is_hurried = views.version == AvcVersion::Avc420 && covered_px > UNHURRIED_PX;
         let planes = self.planes.entry(surface).or_default();
         let picture = self
             .surfaces
             .get_mut(&surface)
             .ok_or_else(|| missing(surface))?;
-        views.draw(planes, &mut picture.as_mut());
+        let chroma = if is_hurried {
+            ChromaUpsampling::Block
+        } else {
+            ChromaUpsampling::Guided
+        };
+        views.draw(planes, &mut picture.as_mut(), chroma);
+        if let (true, Some(view)) = (is_hurried, &views.luma_view) {
+            let view = view.clone();
+            let rects = views.luma_regions.clone();
+            let pictures = self.hurried.entry(surface).or_default();
+            if pictures.len() == HURRIED_PICTURES {
+                // It stays as it is. Decoders have no more pictures to spare.
+                pictures.remove(0);
+            }
+            pictures.push(Hurried { view, rects });
+        }
         Ok(())
     }
 
@@ -348,6 +414,18 @@ impl Compositor for CpuCompositor {
             self.output = Output::Composed(kept);
         }
         Ok(())
+    }
+
+    fn can_refine(&self) -> bool {
+        !self.hurried.is_empty()
+    }
+
+    fn refine(&mut self) -> Vec<(SurfaceId, Vec<Rect>)> {
+        let surfaces: Vec<_> = self.hurried.keys().copied().collect();
+        surfaces
+            .into_iter()
+            .map(|surface| (surface, self.refine_surface(surface)))
+            .collect()
     }
 
     fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError> {

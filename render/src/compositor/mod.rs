@@ -16,6 +16,7 @@ mod cpu;
 mod damage;
 pub(crate) mod filter;
 mod gpu;
+mod hurried;
 mod paint;
 mod scene;
 
@@ -206,6 +207,17 @@ pub trait Compositor {
     /// A part of a frame comes next, and the output may be shown before the rest of it does: what
     /// is drawn on surfaces must not be seen until it is composed.
     fn hold_output(&mut self) -> Result<(), CompositorError>;
+
+    /// True where pictures were drawn in a hurry, which [`refine`](Self::refine) makes good: worth
+    /// its time once nothing moves.
+    fn can_refine(&self) -> bool {
+        false
+    }
+
+    /// Draws as well as can be what was drawn in a hurry; returns where.
+    fn refine(&mut self) -> Vec<(SurfaceId, Vec<Rect>)> {
+        Vec::new()
+    }
 
     /// Brings rectangles of the output up to date: the layers, lowest first, over black.
     fn compose(&mut self, layers: &[Layer], damage: &[Rect]) -> Result<(), CompositorError>;

@@ -136,6 +136,13 @@ impl Scene {
         Ok(damage)
     }
 
+    /// Has the compositor draw better what it drew in a hurry; [`compose`](Self::compose) shows it.
+    pub fn refine(&mut self, compositor: &mut dyn Compositor) {
+        for (surface, rects) in compositor.refine() {
+            self.damage_surface(surface, &rects);
+        }
+    }
+
     /// Makes everything anew in a compositor that has lost it, black.
     pub fn rebuild(&mut self, compositor: &mut dyn Compositor) -> Result<(), CompositorError> {
         compositor.reset(self.output)?;

@@ -1,6 +1,6 @@
 //! Pipelines: the shaders, what they read, and how they write.
 
-use oriel_codecs::yuv::{MainChroma, coefficients};
+use oriel_codecs::yuv::{MainChroma, coefficients, guided::parameters};
 use oriel_shaders::{FRAGMENT, FRAGMENT_CHROMA, Module, PassUniform, ScaleUniform};
 
 use super::device::GpuDevice;
@@ -142,12 +142,17 @@ impl WindowPasses {
 }
 
 /// The values of the shaders' overrides, each defined where the CPU uses it.
-const CONSTANTS: [(&str, f64); 8] = [
+const CONSTANTS: [(&str, f64); 13] = [
     ("RED_FROM_CR", coefficients::RED_FROM_CR as f64),
     ("GREEN_FROM_CB", coefficients::GREEN_FROM_CB as f64),
     ("GREEN_FROM_CR", coefficients::GREEN_FROM_CR as f64),
     ("BLUE_FROM_CB", coefficients::BLUE_FROM_CB as f64),
     ("CHROMA_ZERO", coefficients::CHROMA_ZERO as f64),
+    ("LUMA_NOISE", parameters::LUMA_NOISE as f64),
+    ("CHROMA_NOISE", parameters::CHROMA_NOISE as f64),
+    ("STEEPEST", parameters::STEEPEST as f64),
+    ("LEAST_SHARE", parameters::LEAST_SHARE as f64),
+    ("FULL_SHARE", parameters::FULL_SHARE as f64),
     ("MITCHELL_B", MITCHELL_B as f64),
     ("MITCHELL_C", MITCHELL_C as f64),
     ("MAX_SHRINK", MAX_SHRINK as f64),

@@ -58,7 +58,12 @@ impl SurfacePlanes {
         let bounds = surface.size.to_rect();
         if let (AvcVersion::Avc420, Some(view)) = (views.version, &views.luma_view) {
             let rects = clipped(views.luma_regions.iter().copied(), &bounds);
-            let planes = self.upload(gpu, batch, view, &rects)?;
+            // The chroma of a pixel is found with the blocks around its own.
+            let looked_at: Vec<_> = rects
+                .iter()
+                .map(|rect| Rect::new(rect.left - 2, rect.top - 2, rect.right + 2, rect.bottom + 2))
+                .collect();
+            let planes = self.upload(gpu, batch, view, &looked_at)?;
             batch.draw_rects(
                 gpu,
                 &passes.yuv420,
