@@ -8,8 +8,8 @@ use oriel_codecs::video::{
     VideoError,
 };
 use oriel_codecs::yuv::{
-    MainChroma, Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420, bgra_to_yuv444,
-    yuv420_to_bgra, yuv444_to_bgra,
+    ChromaUpsampling, MainChroma, Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420,
+    bgra_to_yuv444, yuv420_to_bgra, yuv444_to_bgra,
 };
 use oriel_codecs::{Picture, Rect, Size};
 use proptest::prelude::*;
@@ -126,7 +126,7 @@ fn a_444_picture_arrives_with_its_chroma_in_both_versions_and_with_a_late_chroma
                 Avc444Bitmap::encode(message, &mut payload).unwrap();
                 let decoded = decoder.decode(version, &payload).unwrap();
                 assert_eq!(decoded.damage().collect::<Vec<_>>(), [whole]);
-                decoded.draw(&mut kept, &mut surface.as_mut());
+                decoded.draw(&mut kept, &mut surface.as_mut(), ChromaUpsampling::Guided);
             }
             // Against what the views hold, which is not all: the reverse filter has its threshold.
             let mut wanted = Yuv444Picture::new(size);

@@ -7,7 +7,9 @@ use oriel_codecs::avc::{Avc420Bitmap, Avc444Bitmap, Avc444Views, AvcRegion, AvcV
 use oriel_codecs::video::{
     AvcSurfaceDecoder, AvcVersion, DecoderLimits, FfmpegDecoder, OpenH264Decoder, VideoDecoder,
 };
-use oriel_codecs::yuv::{Yuv420Picture, Yuv444Picture, bgra_to_yuv420, yuv420_to_bgra};
+use oriel_codecs::yuv::{
+    ChromaUpsampling, Yuv420Picture, Yuv444Picture, bgra_to_yuv420, yuv420_to_bgra,
+};
 use oriel_codecs::{Picture, Rect, Size};
 use serde_json::Value;
 
@@ -99,7 +101,11 @@ impl Session {
 
     fn payload(&mut self, version: AvcVersion, payload: &[u8]) {
         let decoded = self.decoder.decode(version, payload).unwrap();
-        decoded.draw(&mut self.kept, &mut self.surface.as_mut());
+        decoded.draw(
+            &mut self.kept,
+            &mut self.surface.as_mut(),
+            ChromaUpsampling::Guided,
+        );
     }
 }
 

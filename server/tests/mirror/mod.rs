@@ -12,7 +12,7 @@ use oriel_codecs::{
     progressive::ProgressiveDecoder,
     remotefx::RemoteFxDecoder,
     video::{AvcSurfaceDecoder, AvcVersion, DecoderLimits},
-    yuv::Yuv444Picture,
+    yuv::{ChromaUpsampling, Yuv444Picture},
 };
 use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
 
@@ -266,7 +266,7 @@ impl Mirror {
                 });
                 let decoded = decoder.decode(version, payload).expect("AVC decodes");
                 let both = decoded.luma_view.is_some() && decoded.chroma_view.is_some();
-                decoded.draw(&mut surface.chroma, &mut whole);
+                decoded.draw(&mut surface.chroma, &mut whole, ChromaUpsampling::Guided);
                 match (version, both) {
                     (AvcVersion::Avc420, _) => "avc420",
                     (_, true) => "avc444 both",
