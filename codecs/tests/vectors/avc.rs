@@ -104,7 +104,7 @@ impl Session {
         decoded.draw(
             &mut self.kept,
             &mut self.surface.as_mut(),
-            ChromaUpsampling::Guided,
+            ChromaUpsampling::Block,
         );
     }
 }
