@@ -244,7 +244,7 @@ pub fn is_root() -> bool {
 fn oriel(command: &mut Command, ask: &Ask) {
     let graphics = match ask.codec {
         ReplayCodec::Bitmap => "off",
-        ReplayCodec::Planar => "planar",
+        ReplayCodec::Planar | ReplayCodec::Progressive => "progressive",
         ReplayCodec::RemoteFx => "rfx",
         ReplayCodec::Avc420 | ReplayCodec::Avc444v2 => "avc444",
     };
@@ -276,6 +276,8 @@ fn freerdp(command: &mut Command, kind: Kind, ask: &Ask) {
         (ReplayCodec::Bitmap, _) => command.arg("-gfx"),
         (ReplayCodec::Planar, _) => command.arg("/gfx"),
         (ReplayCodec::RemoteFx, _) => command.arg("/gfx:RFX"),
+        (ReplayCodec::Progressive, Kind::XFreeRdp2) => command.arg("+gfx-progressive"),
+        (ReplayCodec::Progressive, _) => command.arg("/gfx:progressive"),
         (ReplayCodec::Avc420 | ReplayCodec::Avc444v2, Kind::XFreeRdp2) => {
             command.arg("/gfx-h264:AVC444")
         }

@@ -5,9 +5,12 @@ use std::{fmt, str::FromStr, time::Instant};
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
+    progressive::{Pass, ProgressiveEncoder, ProgressiveEncoderOptions},
     remotefx::{RemoteFxEncoder, RemoteFxEncoderOptions},
 };
-use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId};
+use oriel_protocol::graphics::{
+    CodecContextId, FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
+};
 use thiserror::Error;
 
 use crate::{
@@ -24,6 +27,8 @@ pub enum ReplayCodec {
     Planar,
     /// RemoteFX on the graphics pipeline.
     RemoteFx,
+    /// RemoteFX Progressive, each tile at full quality at once.
+    Progressive,
     /// H.264 in 4:2:0.
     Avc420,
     /// H.264 in 4:4:4: both views with each frame.
@@ -32,10 +37,11 @@ pub enum ReplayCodec {
 
 impl ReplayCodec {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Bitmap,
         Self::Planar,
         Self::RemoteFx,
+        Self::Progressive,
         Self::Avc420,
         Self::Avc444v2,
     ];
@@ -46,6 +52,7 @@ impl ReplayCodec {
             Self::Bitmap => "bitmap",
             Self::Planar => "planar",
             Self::RemoteFx => "remotefx",
+            Self::Progressive => "progressive",
             Self::Avc420 => "avc420",
             Self::Avc444v2 => "avc444v2",
         }
@@ -66,6 +73,7 @@ impl ReplayCodec {
         match (self, graphics) {
             (Self::Bitmap, graphics) => graphics.is_bitmaps(),
             (Self::Planar | Self::RemoteFx, graphics) => !graphics.is_bitmaps(),
+            (Self::Progressive, ClientGraphics::Pipeline { progressive, .. }) => progressive,
             (Self::Avc420, ClientGraphics::Pipeline { avc420, .. }) => avc420,
             (Self::Avc444v2, ClientGraphics::Pipeline { avc444, .. }) => avc444,
             _ => false,
@@ -79,6 +87,15 @@ impl ReplayCodec {
             Self::RemoteFx => {
                 let encoder = RemoteFxEncoder::new(RemoteFxEncoderOptions::default());
                 return Encoder::RemoteFx(encoder, Picture::new(size));
+            }
+            Self::Progressive => {
+                // What a tile holds after a turn must not matter to the next.
+                let options = ProgressiveEncoderOptions {
+                    is_differencing: false,
+                    ..ProgressiveEncoderOptions::default()
+                };
+                let encoder = Box::new(ProgressiveEncoder::new(size, options));
+                return Encoder::Progressive(encoder, Picture::new(size));
             }
             Self::Avc420 => (pipeline(false), EncodingPolicy::WholeFrameAvc),
             Self::Avc444v2 => (pipeline(true), EncodingPolicy::WholeFrameAvc),
@@ -95,6 +112,8 @@ enum Encoder {
     Frames(Box<FrameEncoder>),
     /// With the picture that the client shows.
     RemoteFx(RemoteFxEncoder, Picture),
+    /// Likewise.
+    Progressive(Box<ProgressiveEncoder>, Picture),
 }
 
 impl Encoder {
@@ -118,17 +137,29 @@ impl Encoder {
                 let tiles = changed_tiles(shown, &picture, is_whole);
                 let mut payload = Vec::new();
                 encoder.encode(&picture.view(), &tiles, &mut payload);
-                commands.push(GraphicsCommand::Draw {
-                    surface: SurfaceId(1),
-                    rect: whole,
-                    codec: PayloadCodec::RemoteFx,
-                    format: SurfaceFormat::Xrgb,
-                    payload: payload.into(),
-                });
+                commands.push(draw(whole, PayloadCodec::RemoteFx, payload));
+                *shown = picture;
+            }
+            Self::Progressive(encoder, shown) => {
+                let tiles = changed_tiles(shown, &picture, is_whole);
+                let mut payload = Vec::new();
+                encoder.encode(&picture.view(), &tiles, Pass::Whole, &mut payload);
+                let codec = PayloadCodec::Progressive(CodecContextId(1));
+                commands.push(draw(whole, codec, payload));
                 *shown = picture;
             }
         }
         Ok(commands)
+    }
+}
+
+fn draw(rect: Rect, codec: PayloadCodec, payload: Vec<u8>) -> GraphicsCommand {
+    GraphicsCommand::Draw {
+        surface: SurfaceId(1),
+        rect,
+        codec,
+        format: SurfaceFormat::Xrgb,
+        payload: payload.into(),
     }
 }
 

@@ -33,8 +33,8 @@ pub struct ReplayOptions {
     pub security: AcceptedSecurity,
     /// What is shown.
     pub stage: Stage,
-    /// Compress the graphics pipeline's messages: costs server time that counts against what is
-    /// measured, and the payloads of most codecs do not get smaller.
+    /// Compress what is sent, on the graphics pipeline and off it: costs server time that counts
+    /// against what is measured, and the payloads of most codecs do not get smaller.
     pub compress: bool,
 }
 
@@ -73,6 +73,7 @@ impl ReplayServer {
         connection.security = options.security;
         connection.require_credentials = options.credentials.is_some();
         connection.compress_graphics = options.compress;
+        connection.compression = connection.compression.filter(|_| options.compress);
         connection.graphics = GraphicsSupport {
             pipeline: stage.is_pipeline(),
             ..GraphicsSupport::default()

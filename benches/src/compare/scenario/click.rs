@@ -30,6 +30,8 @@ const KEY: u8 = 38;
 const LOST_AFTER: Duration = Duration::from_secs(1);
 /// Between two looks: far below what is measured.
 const LOOK_INTERVAL: Duration = Duration::from_micros(20);
+/// No client is pressed keys for longer than this.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Pictures a second of the film.
 const FILM_RATE: f64 = 30.0;
 
@@ -50,9 +52,11 @@ pub fn run(bench: &Bench) -> Result<Section> {
             "A key is pressed by XTEST at a random moment; the server turns the colour of the \
              screen ({}x{}) at once, or of its left half while a film of {FILM_RATE} pictures a \
              second plays in the right half; the clock stops when the pixel in the middle has \
-             changed in the X server's memory. {samples} keys a client in each of {rounds} rounds. \
-             Milliseconds.",
-            SIZE.width, SIZE.height,
+             changed in the X server's memory. {samples} keys a client in each of {rounds} rounds, \
+             or as many as go into {} seconds. Milliseconds.",
+            SIZE.width,
+            SIZE.height,
+            PATIENCE.as_secs(),
         ),
         notes: bench.absences(),
         ..Section::default()
@@ -194,7 +198,11 @@ fn measure(bench: &Bench, rival: &Rival, with_film: bool, samples: u32) -> Resul
         .save(&bench.shot(&["click", rival.kind.name()]))?;
     let mut random = rand::rng();
     let (mut millis, mut lost) = (Vec::new(), 0);
+    let deadline = Instant::now() + PATIENCE;
     for _ in 0..samples {
+        if Instant::now() > deadline {
+            break;
+        }
         thread::sleep(Duration::from_micros(random.random_range(20_000..90_000)));
         let before = state(&turn.screen)?;
         let pressed = Instant::now();

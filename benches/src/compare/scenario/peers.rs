@@ -33,7 +33,11 @@ const PORT: u16 = 33993;
 /// A server, and what clients are to offer it.
 const PEERS: [(&str, &str, ReplayCodec); 4] = [
     ("xrdp-tls", "xrdp 0.9, bitmaps", ReplayCodec::Bitmap),
-    ("xrdp10-tls", "xrdp 0.10, progressive", ReplayCodec::Planar),
+    (
+        "xrdp10-tls",
+        "xrdp 0.10, progressive",
+        ReplayCodec::Progressive,
+    ),
     (
         "shadow3-rfx",
         "FreeRDP 3.15, RemoteFX",
