@@ -10,6 +10,7 @@
 //! Run it with `./dev bench compare`, which builds and installs what it needs.
 
 mod bench;
+mod link;
 mod load;
 mod marker;
 mod process;

@@ -2,6 +2,8 @@
 
 mod click;
 mod frame;
+mod growth;
+mod links;
 mod peers;
 mod rest;
 mod start;
@@ -24,16 +26,22 @@ pub enum Scenario {
     Rest,
     /// The lab's real servers.
     Peers,
+    /// Bytes and time of a task on thin and bad links.
+    Links,
+    /// How cost grows with pixels, monitors and sessions.
+    Growth,
 }
 
 impl Scenario {
     /// All of them, in the order of the document.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Click,
         Self::Frame,
         Self::Start,
         Self::Rest,
         Self::Peers,
+        Self::Links,
+        Self::Growth,
     ];
 
     /// Measures.
@@ -44,6 +52,8 @@ impl Scenario {
             Self::Start => start::run(bench),
             Self::Rest => rest::run(bench),
             Self::Peers => peers::run(bench),
+            Self::Links => links::run(bench),
+            Self::Growth => growth::run(bench),
         }
     }
 }
