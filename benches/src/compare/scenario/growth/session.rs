@@ -105,6 +105,7 @@ impl Recorded {
         let graphics = ClientGraphics::Pipeline {
             avc420: work.has_video,
             avc444: false,
+            progressive: false,
         };
         let policy = if work.has_video {
             EncodingPolicy::WholeFrameAvc
