@@ -10,7 +10,7 @@ mod lab;
 use std::time::Duration;
 
 use image::RgbaImage;
-use lab::{Peer, SIZE, VirtualDisplay, open, psnr_db, subsample_chroma, wait_until};
+use lab::{Peer, SIZE, VirtualDisplay, open, psnr_db, wait_until};
 
 /// Least likeness of a picture that lost nothing on its way: what is left is the odd pixel that
 /// blinked between two screenshots.
@@ -23,25 +23,14 @@ const LOSSY_DB: f64 = 33.0;
 #[derive(Clone, Copy)]
 enum Way {
     Lossless,
-    /// Through a codec that keeps colour at full size.
     Lossy,
-    /// Through 4:2:0, which alone takes coloured text down to some 27 dB: held against what
-    /// subsampling leaves of the truth.
-    Subsampled,
 }
 
 impl Way {
-    fn likeness_db(self, shown: &RgbaImage, truth: &RgbaImage) -> f64 {
-        match self {
-            Way::Lossless | Way::Lossy => psnr_db(shown, truth),
-            Way::Subsampled => psnr_db(shown, &subsample_chroma(truth)),
-        }
-    }
-
     fn least_db(self) -> f64 {
         match self {
             Way::Lossless => LOSSLESS_DB,
-            Way::Lossy | Way::Subsampled => LOSSY_DB,
+            Way::Lossy => LOSSY_DB,
         }
     }
 }
@@ -86,7 +75,7 @@ fn shows_the_desktop_and_takes_keys(name: &'static str, way: Way, is_light: bool
         .arg(&stats)
         .run();
     let truth = peer.truth(&folder.path().join("truth.png"));
-    let (likeness, least_db) = (way.likeness_db(&open(&shown), &truth), way.least_db());
+    let (likeness, least_db) = (psnr_db(&open(&shown), &truth), way.least_db());
     println!("{name}: {likeness:.1} dB");
     keep(name, folder.path());
     assert!(
@@ -152,7 +141,7 @@ impl Codec {
         let output = viewer.wait_with_output().unwrap();
         assert!(output.status.success(), "the viewer lasted");
         let truth = peer.truth(&folder.path().join("truth.png"));
-        let (likeness, least_db) = (way.likeness_db(&open(&shown), &truth), way.least_db());
+        let (likeness, least_db) = (psnr_db(&open(&shown), &truth), way.least_db());
         let figures = std::fs::read_to_string(&stats).unwrap();
         let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
         let codecs = &figures["codecs"];
@@ -207,7 +196,7 @@ fn fills_its_window(name: &'static str, way: Way, is_light: bool) {
     let (mut likeness, least_db) = (0.0, way.least_db());
     wait_until(Duration::from_secs(20), || {
         let shown = display.screenshot(&folder.path().join("window.png"));
-        likeness = way.likeness_db(&shown, &peer.truth(&folder.path().join("truth.png")));
+        likeness = psnr_db(&shown, &peer.truth(&folder.path().join("truth.png")));
         likeness >= least_db
     });
     let _ = viewer.kill();
@@ -326,7 +315,7 @@ macro_rules! peers {
 peers! {
     xrdp: "xrdp", Way::Lossless, light: true;
     xrdp10: "xrdp10", Way::Lossy, light: false;
-    xrdp10_h264: "xrdp10-h264", Way::Subsampled, light: false;
+    xrdp10_h264: "xrdp10-h264", Way::Lossy, light: false;
     shadow2: "shadow2", Way::Lossy, light: false;
     shadow2_nla: "shadow2-nla", Way::Lossy, light: true;
     shadow3: "shadow3", Way::Lossy, light: false;

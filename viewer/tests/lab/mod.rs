@@ -367,44 +367,6 @@ pub fn psnr_db(a: &RgbaImage, b: &RgbaImage) -> f64 {
     }
 }
 
-/// What 4:2:0 leaves of a picture: luma as it is, chroma (BT.709) averaged over two by two pixels.
-/// No decoder can show more of what such a stream was made from.
-pub fn subsample_chroma(picture: &RgbaImage) -> RgbaImage {
-    const RED: f64 = 0.2126;
-    const BLUE: f64 = 0.0722;
-    const GREEN: f64 = 1.0 - RED - BLUE;
-    let luma = |p: &image::Rgba<u8>| {
-        RED * f64::from(p.0[0]) + GREEN * f64::from(p.0[1]) + BLUE * f64::from(p.0[2])
-    };
-    let mut out = picture.clone();
-    for top in (0..picture.height()).step_by(2) {
-        for left in (0..picture.width()).step_by(2) {
-            let places: Vec<(u32, u32)> = [(0, 0), (1, 0), (0, 1), (1, 1)]
-                .into_iter()
-                .map(|(x, y)| (left + x, top + y))
-                .filter(|&(x, y)| x < picture.width() && y < picture.height())
-                .collect();
-            let mean = |channel: usize| {
-                let difference = |&(x, y): &(u32, u32)| {
-                    let pixel = picture.get_pixel(x, y);
-                    f64::from(pixel.0[channel]) - luma(pixel)
-                };
-                places.iter().map(difference).sum::<f64>() / places.len() as f64
-            };
-            let (red, blue) = (mean(0), mean(2));
-            for &(x, y) in &places {
-                let y_value = luma(picture.get_pixel(x, y));
-                let (r, b) = (y_value + red, y_value + blue);
-                let g = (y_value - RED * r - BLUE * b) / GREEN;
-                for (channel, value) in [r, g, b].into_iter().enumerate() {
-                    out.get_pixel_mut(x, y).0[channel] = value.round().clamp(0.0, 255.0) as u8;
-                }
-            }
-        }
-    }
-    out
-}
-
 /// Waits for something to become true.
 pub fn wait_until(limit: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
