@@ -9,7 +9,6 @@ mod lab;
 
 use std::time::Duration;
 
-use image::RgbaImage;
 use lab::{Peer, SIZE, VirtualDisplay, open, psnr_db, wait_until};
 
 /// Least likeness of a picture that lost nothing on its way: what is left is the odd pixel that
