@@ -183,7 +183,10 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
     fn record(&mut self, now: Instant) {
         if let Some(writer) = &mut self.recording {
             while let Some(frame) = self.machine.poll_recorded() {
-                writer.add(now, frame);
+                // What a server still sends after the goodbye is not shown either.
+                if !self.leaving {
+                    writer.add(now, frame);
+                }
             }
         }
     }
