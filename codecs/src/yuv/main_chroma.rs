@@ -75,18 +75,10 @@ impl MainChromaDetector {
                     (main.cb(), 0),
                     (main.cr(), coded_size(main.size()).width as usize / 2),
                 ] {
-                    for block_x in columns.clone() {
-                        let Some((average, filtered)) =
-                            filter(plane, auxiliary, shift, block_x, block_y)
-                        else {
-                            break;
-                        };
-                        let is_moved =
-                            filtered.abs_diff(average) > u16::from(REVERSE_FILTER_THRESHOLD);
-                        moved += u32::from(is_moved);
-                        impossible +=
-                            u32::from(is_moved && !(-SLACK..=255 + SLACK).contains(&filtered));
-                    }
+                    let row = BlockRow::new(plane, auxiliary, shift, block_y);
+                    let counts = row.count(columns.clone());
+                    moved += counts.moved;
+                    impossible += counts.impossible;
                 }
             }
         }
@@ -104,31 +96,70 @@ impl MainChromaDetector {
     }
 }
 
-/// What the main view has for a block, and what the filter would make of it, not clamped.
-fn filter(
-    main: Plane<'_>,
-    auxiliary: &Yuv420Planes<'_>,
-    shift: usize,
-    block_x: usize,
-    block_y: u32,
-) -> Option<(i16, i16)> {
-    let sample = |plane: Plane<'_>, x: usize, y: u32| {
-        plane
-            .row(y)
-            .and_then(|row| row.get(x))
-            .copied()
-            .map(i16::from)
-    };
-    let left_plane = if block_x.is_multiple_of(2) {
-        auxiliary.cb()
-    } else {
-        auxiliary.cr()
-    };
-    let average = sample(main, block_x, block_y)?;
-    let right = sample(auxiliary.luma(), shift + block_x, block_y * 2)?;
-    let below_right = sample(auxiliary.luma(), shift + block_x, block_y * 2 + 1)?;
-    let below_left = sample(left_plane, shift / 2 + block_x / 2, block_y)?;
-    Some((average, 4 * average - right - below_right - below_left))
+/// Blocks that the filter would move, and those of them that it would move out of what there is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    moved: u32,
+    impossible: u32,
+}
+
+/// All samples of one row of blocks in one chroma plane.
+struct BlockRow<'a> {
+    main: &'a [u8],
+    right: &'a [u8],
+    below_right: &'a [u8],
+    /// Of blocks in even columns, and of those in odd ones.
+    below_left: [&'a [u8]; 2],
+}
+
+impl<'a> BlockRow<'a> {
+    /// The row `block_y` of a plane whose samples begin at `shift` in the auxiliary view.
+    fn new(main: Plane<'a>, auxiliary: &Yuv420Planes<'a>, shift: usize, block_y: u32) -> Self {
+        let row = |plane: Plane<'a>, y: u32, from: usize| {
+            let row = plane.row(y).unwrap_or_default();
+            row.get(from..).unwrap_or_default()
+        };
+        Self {
+            main: row(main, block_y, 0),
+            right: row(auxiliary.luma(), block_y * 2, shift),
+            below_right: row(auxiliary.luma(), block_y * 2 + 1, shift),
+            below_left: [
+                row(auxiliary.cb(), block_y, shift / 2),
+                row(auxiliary.cr(), block_y, shift / 2),
+            ],
+        }
+    }
+
+    /// Counts what the filter would make of blocks, not clamped. Blocks for which a view lacks
+    /// samples are passed over.
+    fn count(&self, columns: std::ops::Range<usize>) -> Counts {
+        let Self {
+            main,
+            right,
+            below_right,
+            below_left: [even, odd],
+        } = *self;
+        let whole = [main.len(), right.len(), below_right.len()];
+        let halves = [even.len() * 2, odd.len() * 2];
+        let end = whole
+            .into_iter()
+            .chain(halves)
+            .fold(columns.end, usize::min);
+        let mut counts = Counts::default();
+        for x in columns.start..end {
+            let below_left = if x % 2 == 0 { even[x / 2] } else { odd[x / 2] };
+            let average = i16::from(main[x]);
+            let filtered = 4 * average
+                - i16::from(right[x])
+                - i16::from(below_right[x])
+                - i16::from(below_left);
+            let is_moved = filtered.abs_diff(average) > u16::from(REVERSE_FILTER_THRESHOLD);
+            let is_possible = (-SLACK..=255 + SLACK).contains(&filtered);
+            counts.moved += u32::from(is_moved);
+            counts.impossible += u32::from(is_moved && !is_possible);
+        }
+        counts
+    }
 }
 
 #[cfg(test)]
