@@ -28,7 +28,7 @@ const PICTURE_PATIENCE: Duration = Duration::from_secs(20);
 pub const LOOK_INTERVAL: Duration = Duration::from_micros(200);
 
 /// How much is measured.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Extent {
     /// The short form.
     pub is_quick: bool,
@@ -36,6 +36,8 @@ pub struct Extent {
     pub only: Option<String>,
     /// Rounds, where they are not the scenario's own.
     pub rounds: Option<u32>,
+    /// How long a film plays before memory is looked at.
+    pub film: Duration,
 }
 
 /// Everything that scenarios share.
@@ -103,6 +105,15 @@ impl Bench {
     pub fn rounds(&self, usual: u32) -> u32 {
         let usual = if self.is_quick() { 1 } else { usual };
         self.extent.rounds.unwrap_or(usual)
+    }
+
+    /// How long a film plays before memory is looked at.
+    pub fn film(&self) -> Duration {
+        if self.is_quick() {
+            Duration::from_secs(5)
+        } else {
+            self.extent.film
+        }
     }
 
     /// All clients in turn, beginning with another in each round.

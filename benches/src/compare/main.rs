@@ -19,7 +19,7 @@ mod rival;
 mod scenario;
 mod screen;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use clap::Parser;
@@ -47,6 +47,9 @@ struct Arguments {
     /// Rounds of alternated turns.
     #[arg(long)]
     rounds: Option<u32>,
+    /// Seconds that a film plays before memory is looked at.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    film: u64,
     /// Writes the document all the same.
     #[arg(long)]
     write: bool,
@@ -90,6 +93,7 @@ fn main() -> Result<()> {
             is_quick: arguments.quick,
             only: arguments.only,
             rounds: arguments.rounds,
+            film: Duration::from_secs(arguments.film),
         },
     )?;
     let report = Report::new(&arguments.repository);

@@ -39,6 +39,15 @@ fn pace(load: Load) -> Pace {
     }
 }
 
+/// Large pictures take long to encode and tell much in one turn.
+fn rounds_of(size: Size, rounds: u32) -> u32 {
+    if size == UHD {
+        rounds.div_ceil(2)
+    } else {
+        rounds
+    }
+}
+
 /// What was seen of one client in one turn.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
@@ -69,8 +78,8 @@ pub fn run(bench: &Bench) -> Result<Section> {
         name: "frame",
         intro: format!(
             "Frames that were encoded beforehand are sent as fast as the client acknowledges them \
-             (at most four ahead) or reads them, those of typing {TYPING_RATE} times a second, for {seconds} seconds in each of {rounds} rounds. \
-             Each frame has its number in a corner, which is read off the screen: a frame counts \
+             (at most four ahead) or reads them, those of typing {TYPING_RATE} times a second, for {seconds} seconds in each of {rounds} rounds, half as \
+             many at 2160p. Each frame has its number in a corner, which is read off the screen: a frame counts \
              when it was seen there. Processor time is that of the client's process; the X \
              server's and ours are left out. Text is typed at two letters a frame; a page scrolls \
              as a whole; a film fills the screen."
@@ -112,7 +121,7 @@ pub fn run(bench: &Bench) -> Result<Section> {
                 let recording = load::record(codec, load, size)?;
                 let mut all = vec![Turns::default(); bench.rivals.len()];
                 let mut alone = Vec::new();
-                for round in 0..rounds {
+                for round in 0..rounds_of(size, rounds) {
                     if codec.is_h264() {
                         alone.push(decode_alone(&recording)?);
                     }

@@ -36,7 +36,7 @@ struct Seen {
 pub fn run(bench: &Bench) -> Result<Section> {
     let rounds = bench.rounds(2);
     let still = Duration::from_secs(if bench.is_quick() { 5 } else { 30 });
-    let film = Duration::from_secs(if bench.is_quick() { 5 } else { 600 });
+    let film = bench.film();
     let mut notes = bench.absences();
     let mut rows = Vec::new();
     for (name, size, lasts) in [("still, 1080p", HD, still), ("still, 2160p", UHD, still)] {
