@@ -377,7 +377,7 @@ fn a_recorded_session_is_shown_again_without_its_server_and_its_secrets() {
         assert!(!is_there, "a secret is in the recording");
     }
 
-    for speed in ["4", "2"] {
+    for speed in ["4", "max", "2"] {
         let again = Viewer::new(&["replay", recording, "--headless", "--speed", speed])
             .observed()
             .run()

@@ -162,9 +162,11 @@ impl Player {
                         return;
                     }
                 }
-                if stays {
-                    std::future::pending::<()>().await;
+                if !stays {
+                    // Only this half: who still reads would find the other one broken.
+                    let _ = stream.shutdown().await;
                 }
+                std::future::pending::<()>().await;
             };
             tokio::select! {
                 () = listen => {}

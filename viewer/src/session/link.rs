@@ -117,6 +117,9 @@ pub struct Link<'a, S> {
     /// Bytes of `unsent` that are sent.
     sent: usize,
     needs_flush: bool,
+    /// Why nothing can be sent any more. What the server said before it hung up is still read: it
+    /// may be the reason.
+    cut_off: Option<io::Error>,
     visible: Option<bool>,
     desktop: Size,
     open_frames: VecDeque<(FrameId, Instant)>,
@@ -148,6 +151,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
             unsent: Vec::new(),
             sent: 0,
             needs_flush: false,
+            cut_off: None,
             visible: None,
             desktop: Size::default(),
             open_frames: VecDeque::new(),
@@ -205,7 +209,11 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 .into_iter()
                 .flatten()
                 .min();
-            let must_send = !self.unsent.is_empty() || self.needs_flush;
+            if self.cut_off.is_some() {
+                self.unsent.clear();
+                self.sent = 0;
+            }
+            let must_send = self.cut_off.is_none() && (!self.unsent.is_empty() || self.needs_flush);
             tokio::select! {
                 biased;
                 requests = self.wires.inbox.next(), if self.unsent.len() < UNSENT_LIMIT => {
@@ -219,7 +227,10 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 result = send(&mut self.writer, &self.unsent[self.sent..]), if must_send => {
                     match result {
                         Ok(count) => self.wrote(count),
-                        Err(error) => return self.lost(error),
+                        Err(error) => {
+                            self.cut_off = Some(error);
+                            goodbye.get_or_insert(Instant::now() + GOODBYE);
+                        }
                     }
                 }
                 result = self.reader.read(&mut buffer), if self.blocked.is_none() => {
@@ -247,7 +258,10 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 () = sleep_until(timeout) => {
                     let now = Instant::now();
                     if goodbye.is_some_and(|at| at <= now) {
-                        return Ok(Farewell::Left);
+                        return match self.cut_off.take() {
+                            Some(error) => self.lost(error),
+                            None => Ok(Farewell::Left),
+                        };
                     }
                     if let Err(error) = self.machine.handle_timeout(now) {
                         return Err(Failure::from_protocol(&error));

@@ -398,6 +398,28 @@ async fn the_servers_reason_for_the_end_is_told() {
 }
 
 #[tokio::test]
+async fn what_the_server_said_last_is_heard_by_one_who_can_say_nothing_more() {
+    let fixture = Fixture::new();
+    fixture.canvas.set_full(true);
+    // More than one read takes.
+    fixture.draw(1..4, 16 * 1024);
+    fixture.order(|server| {
+        server.set_error_info(ErrorInfo::IDLE_TIMEOUT);
+        server.disconnect();
+    });
+    // Of its last words not all are read yet.
+    tokio::time::sleep(A_WHILE).await;
+    fixture.inbox.push_input(&[key_event(30)]);
+    tokio::time::sleep(A_WHILE).await;
+    fixture.canvas.set_full(false);
+    fixture.inbox.set_room();
+    let canvas = fixture.canvas.clone();
+    let failure = fixture.end().await.0.unwrap_err();
+    assert_eq!(failure.code(), 41, "{failure}");
+    assert_eq!(canvas.frames(), [1, 2, 3]);
+}
+
+#[tokio::test]
 async fn leaving_does_not_wait_for_a_server_that_does_not_answer() {
     let (client, early, _server) = connected(true);
     let (near, _far) = duplex(STREAM_BYTES);
