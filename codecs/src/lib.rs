@@ -95,6 +95,7 @@ pub mod planar;
 pub mod pointer;
 pub mod progressive;
 pub mod remotefx;
+pub(crate) mod simd;
 #[cfg(feature = "video")]
 pub mod video;
 pub mod yuv;

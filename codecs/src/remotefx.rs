@@ -26,7 +26,6 @@ pub(crate) mod fields;
 pub(crate) mod painter;
 pub mod quant;
 pub mod rlgr;
-pub(crate) mod simd;
 pub(crate) mod tile;
 pub(crate) mod tile_source;
 

@@ -1,13 +1,14 @@
 //! A tile's coefficients across passes (`[MS-RDPEGFX] 3.3.8.2.1`).
 
-use crate::remotefx::{
-    Component, Entropy, TILE_AREA,
-    bits::BitReader,
-    quant::{Band, Borders, Quant, dequantize, shift_left},
-    rlgr,
+use crate::{
+    remotefx::{
+        Component, Entropy, TILE_AREA,
+        bits::BitReader,
+        quant::{Band, Borders, Quant, dequantize, shift_left},
+        rlgr, sum_deltas,
+        tile::TileSamples,
+    },
     simd::dispatch,
-    sum_deltas,
-    tile::TileSamples,
 };
 
 use super::{

@@ -1,14 +1,15 @@
 //! One tile, from its bits to its pixels.
 
-use crate::picture::{BYTES_PER_PIXEL, PictureMut};
+use crate::{
+    picture::{BYTES_PER_PIXEL, PictureMut},
+    simd::dispatch,
+};
 
 use super::{
     Component, Entropy, TILE_AREA, TILE_SIZE, TILE_STRIDE_BYTES, color,
     dwt::{self, DwtScratch},
     quant::{Borders, Quant, dequantize},
-    rlgr,
-    simd::dispatch,
-    sum_deltas,
+    rlgr, sum_deltas,
 };
 
 /// The samples of a tile, and the memory that they are made in.

@@ -23,7 +23,7 @@ use super::coefficients as k;
 use super::plane::{Plane, Yuv420Planes};
 use crate::geometry::Rect;
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
-use crate::remotefx::simd::dispatch;
+use crate::simd::dispatch;
 
 /// The numbers of the reconstruction, for CPU and shaders alike; samples go from 0 to 255.
 pub mod parameters {
