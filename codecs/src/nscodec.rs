@@ -16,8 +16,9 @@
 //!  alpha  ─────────────────▶ row ──────────────────▶ ┘
 //! ```
 //!
-//! Planes are read a row at a time, so that what lies between a payload and its pixels is a few
-//! rows, whatever the size of the picture.
+//! Planes are read two rows at a time, so that what lies between a payload and its pixels is a few
+//! rows, whatever the size of the picture. Where threads share a picture, each plane is one's, and
+//! so is the merging of the rows before; what they have in common is then a band of more rows.
 
 mod decoder;
 mod encoder;
@@ -90,13 +91,19 @@ impl Default for NsCodecOptions {
     }
 }
 
+/// The values of some rows: luma, orange chroma, green chroma, alpha.
+type Buffers = [Vec<u8>; 4];
+
 /// Memory that [`decode`] and [`encode`] use, to be kept from one picture to the next.
 ///
-/// The decoder needs seven bytes a column, and none a row; the encoder three or four a pixel.
+/// The decoder needs ten bytes a column, and none a row, or half a megabyte where threads share a
+/// picture; the encoder three or four bytes a pixel.
 #[derive(Clone, Debug, Default)]
 pub struct NsCodecScratch {
-    /// Luma, orange chroma, green chroma, alpha: a row when decoding, all when encoding.
-    planes: [Vec<u8>; 4],
+    /// All planes of a picture that is being encoded.
+    planes: Buffers,
+    /// The rows of one that become pixels, and those that are being read.
+    bands: [Buffers; 2],
     /// A row of orange and green chroma with a value for each pixel.
     widened: [Vec<u8>; 2],
 }

@@ -1,5 +1,6 @@
 use super::{Header, NsCodecOptions, NsCodecScratch, plane, plane_sizes};
 use crate::picture::{BYTES_PER_PIXEL, PictureRef};
+use crate::simd::dispatch;
 
 /// Appends `source`.
 ///
@@ -48,24 +49,31 @@ fn split(source: &PictureRef<'_>, options: &NsCodecOptions, planes: &mut [Vec<u8
         let row = source.row(options.row_order.flip(stored, size.height));
         row.as_chunks::<BYTES_PER_PIXEL>().0
     };
-    let luma_rows = luma.chunks_exact_mut(luma_size.width as usize);
-    for (stored, values) in (0..size.height).zip(luma_rows) {
-        split_luma(row(stored), values);
-    }
+    let luma_width = luma_size.width as usize;
     let chroma_width = chroma_size.width as usize;
     let orange_rows = orange.chunks_exact_mut(chroma_width);
     let chroma_rows = orange_rows.zip(green.chunks_exact_mut(chroma_width));
-    let level = options.color_loss_level;
-    if options.chroma_subsampling {
-        for (stored, (orange, green)) in (0..size.height).step_by(2).zip(chroma_rows) {
-            let (upper, lower) = (row(stored), row((stored + 1).min(size.height - 1)));
-            split_shared_chroma(upper, lower, level, orange, green);
-        }
-    } else {
-        for (stored, (orange, green)) in (0..size.height).zip(chroma_rows) {
-            split_chroma(row(stored), level, orange, green);
-        }
-    }
+    let reduce = Reduction::of(options.color_loss_level);
+    dispatch(
+        #[inline(always)]
+        || {
+            if options.chroma_subsampling {
+                let luma_rows = luma.chunks_exact_mut(luma_width);
+                for (stored, luma) in (0..size.height).zip(luma_rows) {
+                    split_luma(row(stored), luma);
+                }
+                for (stored, (orange, green)) in (0..size.height).step_by(2).zip(chroma_rows) {
+                    let (upper, lower) = (row(stored), row((stored + 1).min(size.height - 1)));
+                    split_shared_chroma(upper, lower, reduce, orange, green);
+                }
+            } else {
+                let rows = luma.chunks_exact_mut(luma_width).zip(chroma_rows);
+                for (stored, (luma, (orange, green))) in (0..size.height).zip(rows) {
+                    split_row(row(stored), reduce, luma, orange, green);
+                }
+            }
+        },
+    );
     if options.has_alpha {
         for stored in 0..size.height {
             alpha.extend(row(stored).iter().map(|pixel| pixel[3]));
@@ -73,40 +81,60 @@ fn split(source: &PictureRef<'_>, options: &NsCodecOptions, planes: &mut [Vec<u8
     }
 }
 
+/// A pixel's colors, one a word: vector instructions then need no shuffle to part them.
+#[inline(always)]
+fn colors(pixel: [u8; 4]) -> [i32; 3] {
+    let pixel = i32::from_le_bytes(pixel);
+    [pixel & 0xFF, pixel >> 8 & 0xFF, pixel >> 16 & 0xFF]
+}
+
+#[inline(always)]
+fn luma([blue, green, red]: [i32; 3]) -> u8 {
+    // Halves go up, so that green comes back as it was where chroma's halves go down.
+    ((green + ((red + blue) >> 1) + 1) >> 1) as u8
+}
+
 /// Luma of a row; what pads it repeats the last value, which is likely to lengthen a run.
+#[inline(always)]
 fn split_luma(pixels: &[[u8; 4]], values: &mut [u8]) {
     let (values, padding) = values.split_at_mut(pixels.len());
-    for (value, &[blue, green, red, _]) in values.iter_mut().zip(pixels) {
-        // Halves go up, so that green comes back as it was where chroma's halves go down.
-        let sides = (u16::from(red) + u16::from(blue)) >> 1;
-        *value = ((u16::from(green) + sides + 1) >> 1) as u8;
+    for (value, &pixel) in values.iter_mut().zip(pixels) {
+        *value = luma(colors(pixel));
     }
     pad(values, padding);
 }
 
-/// Chroma of a row, a value for each pixel.
-fn split_chroma(pixels: &[[u8; 4]], level: u8, orange: &mut [u8], green: &mut [u8]) {
-    let reduce = Reduction::of(level);
-    let values = orange.iter_mut().zip(green);
-    for ((orange, green), &[b, g, r, _]) in values.zip(pixels) {
-        let [b, g, r] = [b, g, r].map(i16::from);
-        *orange = reduce.reduced((r - b) >> 1);
-        *green = reduce.reduced((g - ((r + b) >> 1)) >> 1);
+/// A row without subsampling: three values for each pixel.
+#[inline(always)]
+fn split_row(
+    pixels: &[[u8; 4]],
+    reduce: Reduction,
+    lumas: &mut [u8],
+    oranges: &mut [u8],
+    greens: &mut [u8],
+) {
+    let values = lumas.iter_mut().zip(oranges).zip(greens);
+    for (((to_luma, to_orange), to_green), &pixel) in values.zip(pixels) {
+        let [b, g, r] = colors(pixel);
+        *to_luma = luma([b, g, r]);
+        *to_orange = reduce.reduced((r - b) >> 1);
+        *to_green = reduce.reduced((g - ((r + b) >> 1)) >> 1);
     }
 }
 
 /// Chroma of two rows, a value for each two by two pixels: the mean.
+#[inline(always)]
 fn split_shared_chroma(
     upper: &[[u8; 4]],
     lower: &[[u8; 4]],
-    level: u8,
+    reduce: Reduction,
     orange: &mut [u8],
     green: &mut [u8],
 ) {
-    let reduce = Reduction::of(level);
     let shared = |block: [[u8; 4]; 4]| {
-        let sum = |channel: usize| block.iter().map(|pixel| i16::from(pixel[channel])).sum();
-        let [b, g, r]: [i16; 3] = [sum(0), sum(1), sum(2)];
+        let block = block.map(colors);
+        let sum = |channel: usize| block.iter().map(|pixel| pixel[channel]).sum();
+        let [b, g, r]: [i32; 3] = [sum(0), sum(1), sum(2)];
         let halves = [(r - b + 4) >> 3, (2 * g - r - b + 8) >> 4];
         halves.map(|half| reduce.reduced(half))
     };
@@ -137,9 +165,9 @@ fn pad(values: &[u8], padding: &mut [u8]) {
 #[derive(Clone, Copy)]
 struct Reduction {
     shift: u8,
-    rounding: i16,
+    rounding: i32,
     /// What rounding up must not exceed, lest the sign change.
-    most: i16,
+    most: i32,
 }
 
 impl Reduction {
@@ -148,11 +176,12 @@ impl Reduction {
         Self {
             shift,
             rounding: (1 << shift) >> 1,
-            most: i16::from(i8::MAX) >> shift,
+            most: i32::from(i8::MAX) >> shift,
         }
     }
 
-    fn reduced(self, half: i16) -> u8 {
+    #[inline(always)]
+    fn reduced(self, half: i32) -> u8 {
         ((half + self.rounding) >> self.shift).min(self.most) as u8
     }
 }

@@ -4,6 +4,7 @@
 //! stands for itself. The last four values of a plane stand for themselves always.
 
 use super::{DecodeError, ROW_SLACK};
+use crate::simd::dispatch;
 
 /// Values at the end of a plane that are never part of a run (`EndData`).
 const END_VALUES: usize = 4;
@@ -11,11 +12,25 @@ const END_VALUES: usize = 4;
 const MIN_RUN: usize = 2;
 /// In the place of a short length: a long one, of four bytes, follows.
 const LONG_RUN: u8 = 0xFF;
-/// Values that are looked at together.
+/// Values that are looked at together where few are left, and where there are many.
 const LANES: usize = 8;
+const WINDOW: usize = 64;
+/// Values that are copied or filled at once, whether or not all are due.
+const BLOCK: usize = 16;
 /// What a run with a short and with a long length takes.
 const SHORT_RUN_BYTES: usize = 3;
 const LONG_RUN_BYTES: usize = 7;
+/// Room that the values of a window need at most: runs of two take three bytes.
+const WINDOW_BYTES: usize = WINDOW / 2 * SHORT_RUN_BYTES + LONG_RUN_BYTES + BLOCK;
+
+/// Where values are that were read.
+#[derive(Clone, Copy, Debug)]
+pub enum Values<'a> {
+    /// In the payload.
+    Payload(&'a [u8]),
+    /// So many at the start of the buffer.
+    Buffer(usize),
+}
 
 /// Reads the values of a plane in order, some at a time.
 pub struct PlaneReader<'a> {
@@ -52,24 +67,25 @@ impl<'a> PlaneReader<'a> {
     ///
     /// # Panics
     /// If the plane has fewer left.
-    pub fn read<'s>(&mut self, count: usize, buffer: &'s mut [u8]) -> Result<&'s [u8], DecodeError>
-    where
-        'a: 's,
-    {
+    pub fn read(&mut self, count: usize, buffer: &mut [u8]) -> Result<Values<'a>, DecodeError> {
         assert!(count <= self.left, "{count} values of {}", self.left);
         if self.is_raw {
             self.left -= count;
-            return self.data.split_off(..count).ok_or(DecodeError::Truncated);
+            let values = self.data.split_off(..count);
+            return values.map(Values::Payload).ok_or(DecodeError::Truncated);
         }
         self.expand(count, &mut buffer[..count + ROW_SLACK])?;
-        Ok(&buffer[..count])
+        Ok(Values::Buffer(count))
     }
 
     fn expand(&mut self, count: usize, buffer: &mut [u8]) -> Result<(), DecodeError> {
         let mut at = 0;
         while at < count {
             if self.run == 0 {
-                self.expand_short(count, buffer, &mut at);
+                dispatch(
+                    #[inline(always)]
+                    || self.expand_windows(count, buffer, &mut at),
+                );
                 if at == count {
                     break;
                 }
@@ -77,11 +93,7 @@ impl<'a> PlaneReader<'a> {
             let room = count - at;
             if self.run > 0 {
                 let length = self.run.min(room);
-                if length <= ROW_SLACK {
-                    buffer[at..at + ROW_SLACK].fill(self.value);
-                } else {
-                    buffer[at..at + length].fill(self.value);
-                }
+                fill(&mut buffer[at..], self.value, length);
                 at += length;
                 self.run -= length;
                 self.left -= length;
@@ -106,42 +118,49 @@ impl<'a> PlaneReader<'a> {
         Ok(())
     }
 
-    /// Expands what is most of most planes: up to eight literals and then a short run at a time,
-    /// as long as both lie well before the ends of data, row and plane. Copies and fills more than
-    /// is due, for that has no branch that depends on the data; the next ones write over it.
-    fn expand_short(&mut self, count: usize, buffer: &mut [u8], position: &mut usize) {
-        const WINDOW: usize = LANES + 3;
+    /// Expands what is well before the ends of data, row and plane, where runs are short.
+    ///
+    /// The data is looked at in windows: which values are followed by themselves is found for all
+    /// of one at once, so that the way from run to run is a shift and a count of zeros, and waits
+    /// for no memory. Copies and fills more than is due, for that has no branch that depends on
+    /// the data; the next ones write over it.
+    #[inline(always)]
+    fn expand_windows(&mut self, count: usize, buffer: &mut [u8], position: &mut usize) {
         let mut at = *position;
-        // Values that may be part of a run, by their place in the buffer.
-        let body = at + self.left.saturating_sub(END_VALUES);
+        // Where the row ends, or before that what may be part of a run.
+        let end = count.min(at + self.left.saturating_sub(END_VALUES));
         let mut data = self.data;
-        while at + LANES <= count
-            && at + LANES < body
-            && let Some(window) = data.first_chunk::<WINDOW>()
-        {
-            let literals = literals_of(window, &mut buffer[at..]);
-            if literals == LANES {
-                data = &data[LANES..];
-                at += LANES;
-                continue;
+        'windows: while let Some(window) = data.first_chunk::<{ WINDOW + BLOCK }>() {
+            let repeats = repeats(window);
+            let mut seen = 0;
+            while seen < WINDOW {
+                let ahead = repeats >> seen;
+                if ahead == 0 {
+                    let literals = WINDOW - seen;
+                    if literals > end - at {
+                        data = &data[seen..];
+                        break 'windows;
+                    }
+                    copy(&window[seen..], literals, &mut buffer[at..]);
+                    at += literals;
+                    seen = WINDOW;
+                    break;
+                }
+                let literals = ahead.trailing_zeros() as usize;
+                let run_at = seen + literals;
+                let short = window[run_at + 2];
+                let run = usize::from(short) + MIN_RUN;
+                if literals + run > end - at || short == LONG_RUN {
+                    data = &data[seen..];
+                    break 'windows;
+                }
+                copy(&window[seen..], literals, &mut buffer[at..]);
+                at += literals;
+                fill(&mut buffer[at..], window[run_at], run);
+                at += run;
+                seen = run_at + SHORT_RUN_BYTES;
             }
-            let (value, short) = (window[literals], window[literals + 2]);
-            let run = usize::from(short) + MIN_RUN;
-            if short == LONG_RUN || at + literals + run > body {
-                break;
-            }
-            at += literals;
-            data = &data[literals + SHORT_RUN_BYTES..];
-            let now = run.min(count - at);
-            buffer[at..at + ROW_SLACK].fill(value);
-            if now > ROW_SLACK {
-                buffer[at + ROW_SLACK..at + now].fill(value);
-            }
-            at += now;
-            if now < run {
-                (self.value, self.run) = (value, run - now);
-                break;
-            }
+            data = &data[seen..];
         }
         self.left -= at - *position;
         self.data = data;
@@ -206,12 +225,59 @@ fn copy_literals(data: &[u8], most: usize, buffer: &mut [u8]) -> usize {
 /// Copies the first [`LANES`] values of a window, and returns how many of them come before the
 /// first that the next one equals.
 #[inline]
-fn literals_of<const WINDOW: usize>(window: &[u8; WINDOW], buffer: &mut [u8]) -> usize {
-    const { assert!(WINDOW > LANES, "each value is compared with the next") };
-    let values: [u8; LANES] = std::array::from_fn(|at| window[at]);
-    let next: [u8; LANES] = std::array::from_fn(|at| window[at + 1]);
-    buffer[..LANES].copy_from_slice(&values);
-    lowest_zero_byte(u64::from_le_bytes(values) ^ u64::from_le_bytes(next))
+fn literals_of(window: &[u8; LANES + 1], buffer: &mut [u8]) -> usize {
+    let [values, next] = words_at(window, 0);
+    buffer[..LANES].copy_from_slice(&values.to_le_bytes());
+    lowest_zero_byte(values ^ next)
+}
+
+/// The eight bytes from `at` on, and the eight that start one later.
+#[inline(always)]
+fn words_at(bytes: &[u8], at: usize) -> [u64; 2] {
+    [at, at + 1].map(|at| {
+        let mut word = [0; LANES];
+        word.copy_from_slice(&bytes[at..at + LANES]);
+        u64::from_le_bytes(word)
+    })
+}
+
+/// Which of the first [`WINDOW`] values the next one equals: the first is the lowest bit.
+#[inline(always)]
+fn repeats(values: &[u8; WINDOW + BLOCK]) -> u64 {
+    const LOW_BITS: u64 = u64::from_le_bytes([0x7F; 8]);
+    // Moves the highest bit of each byte to the topmost byte, that of the lowest byte lowest.
+    const GATHER: u64 = 0x0002_0408_1020_4081;
+    let mut repeats = 0;
+    for at in (0..WINDOW).step_by(LANES) {
+        let [values, next] = words_at(values, at);
+        let difference = values ^ next;
+        let is_different = ((difference & LOW_BITS) + LOW_BITS) | difference;
+        let is_same = !is_different & !LOW_BITS;
+        repeats |= (is_same.wrapping_mul(GATHER) >> 56) << at;
+    }
+    repeats
+}
+
+/// Copies `count` values of `from` to the start of `to`, and what is left of the last [`BLOCK`].
+#[inline(always)]
+fn copy(from: &[u8], count: usize, to: &mut [u8]) {
+    let mut at = 0;
+    loop {
+        to[at..at + BLOCK].copy_from_slice(&from[at..at + BLOCK]);
+        at += BLOCK;
+        if at >= count {
+            break;
+        }
+    }
+}
+
+/// Fills the start of `values` with `count` times `value`, or with a [`BLOCK`] where that is more.
+#[inline(always)]
+fn fill(values: &mut [u8], value: u8, count: usize) {
+    values[..BLOCK].fill(value);
+    if count > BLOCK {
+        values[BLOCK..count].fill(value);
+    }
 }
 
 /// Index of the lowest byte that is zero; 8 where none is.
@@ -238,53 +304,104 @@ fn encode_runs(plane: &[u8], out: &mut Vec<u8>) -> bool {
         return false;
     };
     let start = out.len();
-    out.resize(start + body.len() + LANES, 0);
-    let coded = &mut out[start..];
-    let (mut at, mut bytes) = (0, 0);
-    while at < body.len() {
-        if let Some(window) = body[at..].first_chunk::<{ LANES + 1 }>() {
-            let literals = literals_of(window, &mut coded[bytes..]);
-            at += literals;
-            bytes += literals;
-            if literals == LANES {
-                if bytes >= body.len() {
-                    return false;
+    out.resize(start + body.len() + WINDOW_BYTES, 0);
+    let mut writer = RunWriter {
+        coded: &mut out[start..],
+        bytes: 0,
+    };
+    let is_shorter = dispatch(
+        #[inline(always)]
+        || {
+            writer
+                .write_windows(body)
+                .is_some_and(|at| writer.write_rest(body, at))
+        },
+    );
+    if is_shorter {
+        let bytes = writer.bytes;
+        out[start + bytes..][..END_VALUES].copy_from_slice(end);
+        out.truncate(start + bytes + END_VALUES);
+    }
+    is_shorter
+}
+
+/// Writes values before the last four as runs and literals.
+struct RunWriter<'a> {
+    coded: &'a mut [u8],
+    bytes: usize,
+}
+
+impl RunWriter<'_> {
+    /// Writes all that can be looked at in windows, and returns how much that is; `None` where it
+    /// is not shorter than `body`.
+    #[inline(always)]
+    fn write_windows(&mut self, body: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(window) = body[at..].first_chunk::<{ WINDOW + BLOCK }>() {
+            if self.bytes >= body.len() {
+                return None;
+            }
+            let repeats = repeats(window);
+            let mut seen = 0;
+            while seen < WINDOW {
+                let ahead = repeats >> seen;
+                let literals = (ahead.trailing_zeros() as usize).min(WINDOW - seen);
+                copy(&window[seen..], literals, &mut self.coded[self.bytes..]);
+                self.bytes += literals;
+                seen += literals;
+                if ahead == 0 {
+                    break;
                 }
-                continue;
+                let value = window[seen];
+                let mut run = (!(repeats >> seen)).trailing_zeros() as usize;
+                if seen + run == WINDOW {
+                    run += run_length(value, &body[at + WINDOW..]);
+                } else {
+                    run += 1;
+                }
+                self.write_run(value, run);
+                seen += run;
             }
-        } else if body.get(at + 1) != Some(&body[at]) {
-            coded[bytes] = body[at];
-            at += 1;
-            bytes += 1;
-            if bytes >= body.len() {
-                return false;
-            }
-            continue;
+            at += seen;
         }
-        let value = body[at];
-        let run = run_length(value, &body[at..]);
-        at += run;
+        Some(at)
+    }
+
+    /// Writes what comes from `at` on; false where all is not shorter than `body`.
+    fn write_rest(&mut self, body: &[u8], mut at: usize) -> bool {
+        while at < body.len() && self.bytes < body.len() {
+            if let Some(window) = body[at..].first_chunk() {
+                let literals = literals_of(window, &mut self.coded[self.bytes..]);
+                at += literals;
+                self.bytes += literals;
+                if literals == LANES {
+                    continue;
+                }
+            }
+            let run = run_length(body[at], &body[at..]);
+            if run < MIN_RUN {
+                self.coded[self.bytes] = body[at];
+                self.bytes += 1;
+            } else {
+                self.write_run(body[at], run);
+            }
+            at += run;
+        }
+        self.bytes < body.len()
+    }
+
+    #[inline(always)]
+    fn write_run(&mut self, value: u8, run: usize) {
+        let coded = &mut self.coded[self.bytes..][..LONG_RUN_BYTES];
         let short = run - MIN_RUN;
-        let is_long = short >= usize::from(LONG_RUN);
-        let run_bytes = if is_long {
-            LONG_RUN_BYTES
-        } else {
-            SHORT_RUN_BYTES
-        };
-        if bytes + run_bytes >= body.len() {
-            return false;
-        }
-        let coded = &mut coded[bytes..][..LONG_RUN_BYTES];
-        bytes += run_bytes;
         coded[..2].fill(value);
         coded[2] = short.min(LONG_RUN.into()) as u8;
-        if is_long {
-            coded[3..].copy_from_slice(&(run as u32).to_le_bytes());
+        self.bytes += SHORT_RUN_BYTES;
+        if short >= usize::from(LONG_RUN) {
+            coded[SHORT_RUN_BYTES..].copy_from_slice(&(run as u32).to_le_bytes());
+            self.bytes += LONG_RUN_BYTES - SHORT_RUN_BYTES;
         }
     }
-    coded[bytes..bytes + END_VALUES].copy_from_slice(end);
-    out.truncate(start + bytes + END_VALUES);
-    true
 }
 
 /// How many values at the start are `value`.
@@ -321,7 +438,10 @@ mod tests {
         let mut plane = Vec::new();
         while plane.len() < values {
             let count = step.min(values - plane.len());
-            plane.extend_from_slice(reader.read(count, &mut buffer)?);
+            match reader.read(count, &mut buffer)? {
+                Values::Payload(values) => plane.extend_from_slice(values),
+                Values::Buffer(count) => plane.extend_from_slice(&buffer[..count]),
+            }
         }
         Ok(plane)
     }
