@@ -1,6 +1,7 @@
 use super::{DecodeError, FormatHeader, PlanarLayout, PlanarScratch, plane};
 use crate::geometry::Size;
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
+use crate::simd;
 
 /// Decodes a picture to the top left corner of `target`.
 ///
@@ -8,7 +9,7 @@ use crate::picture::{BYTES_PER_PIXEL, PictureMut};
 /// the picture stay as they are.
 ///
 /// Memory is claimed once the payload is long enough to fill it: at most 47 bytes for each of its
-/// bytes.
+/// bytes, and 64 for each plane.
 ///
 /// # Errors
 /// Where the payload is faulty, before anything is drawn.
@@ -40,8 +41,11 @@ pub fn decode(
 
     let planes = if header.has_runs {
         for (plane, size) in scratch.planes.iter_mut().zip(sizes) {
+            if size.is_empty() {
+                continue;
+            }
             // Every value is written below: what the last picture left need not be cleared.
-            plane.resize(size.area() as usize, 0);
+            plane.resize(size.area() as usize + plane::SLACK_BYTES, 0);
             plane::decode(&mut data, size.width as usize, plane)?;
         }
         scratch.planes.each_ref().map(Vec::as_slice)
@@ -51,11 +55,13 @@ pub fn decode(
                 .expect("the planes' sum was compared above")
         })
     };
-    if header.color_loss_level == 0 {
-        combine_rgb(planes, layout, target);
-    } else {
-        combine_ycocg(planes, header, sizes, layout, target);
-    }
+    simd::dispatch(
+        #[inline(always)]
+        || match header.color_loss_level {
+            0 => combine_rgb(planes, layout, target),
+            _ => combine_ycocg(planes, header, sizes, layout, target),
+        },
+    );
     if layout.has_alpha && header.has_alpha {
         let [alpha, ..] = planes;
         let width = layout.size.width as usize;
@@ -71,10 +77,11 @@ pub fn decode(
 
 /// Calls `f` with each row that shows, by its place among the stored rows, and with as many
 /// pixels of the target as the row can fill.
+#[inline(always)]
 fn draw_rows(
     layout: &PlanarLayout,
     target: &mut PictureMut<'_>,
-    f: impl Fn(usize, &mut [[u8; BYTES_PER_PIXEL]]),
+    mut f: impl FnMut(usize, &mut [[u8; BYTES_PER_PIXEL]]),
 ) {
     let Size { width, height } = layout.size;
     let shown_bytes = width.min(target.size().width) as usize * BYTES_PER_PIXEL;
@@ -85,21 +92,28 @@ fn draw_rows(
     }
 }
 
+#[inline(always)]
 fn combine_rgb(
     [_, red, green, blue]: [&[u8]; 4],
     layout: &PlanarLayout,
     target: &mut PictureMut<'_>,
 ) {
     let width = layout.size.width as usize;
-    draw_rows(layout, target, |stored, pixels| {
-        let row = stored * width..stored * width + pixels.len();
-        let (red, green, blue) = (&red[row.clone()], &green[row.clone()], &blue[row]);
-        for (((pixel, red), green), blue) in pixels.iter_mut().zip(red).zip(green).zip(blue) {
-            *pixel = [*blue, *green, *red, 255];
-        }
-    });
+    draw_rows(
+        layout,
+        target,
+        #[inline(always)]
+        |stored, pixels| {
+            let row = stored * width..stored * width + pixels.len();
+            let (red, green, blue) = (&red[row.clone()], &green[row.clone()], &blue[row]);
+            for (((pixel, red), green), blue) in pixels.iter_mut().zip(red).zip(green).zip(blue) {
+                *pixel = [*blue, *green, *red, 255];
+            }
+        },
+    );
 }
 
+#[inline(always)]
 fn combine_ycocg(
     [_, luma, orange, green]: [&[u8]; 4],
     header: FormatHeader,
@@ -112,32 +126,67 @@ fn combine_ycocg(
     // Chroma has nine bits, of which the lowest is not needed: it is halved below anyway. The sign
     // comes to lie where eight bits have theirs.
     let shift = header.color_loss_level - 1;
+    draw_rows(
+        layout,
+        target,
+        #[inline(always)]
+        |stored, pixels| {
+            let luma = &luma[stored * width..][..pixels.len()];
+            if !header.subsamples_chroma {
+                let row = stored * width..stored * width + pixels.len();
+                return combine_row(pixels, luma, &orange[row.clone()], &green[row], shift);
+            }
+            let row = stored / 2 * chroma_width..(stored / 2 + 1) * chroma_width;
+            let chroma = orange[row.clone()]
+                .chunks(SHARED_BLOCK)
+                .zip(green[row].chunks(SHARED_BLOCK));
+            let blocks = pixels
+                .chunks_mut(2 * SHARED_BLOCK)
+                .zip(luma.chunks(2 * SHARED_BLOCK))
+                .zip(chroma);
+            for ((pixels, luma), (orange, green)) in blocks {
+                let (orange, green) = (doubled(orange), doubled(green));
+                let chroma = (orange.as_flattened(), green.as_flattened());
+                combine_row(pixels, luma, chroma.0, chroma.1, shift);
+            }
+        },
+    );
+}
+
+/// Subsampled chroma values that are spread over their pixels at a time.
+const SHARED_BLOCK: usize = 64;
+
+/// Each of up to [`SHARED_BLOCK`] values twice.
+#[inline(always)]
+fn doubled(values: &[u8]) -> [[u8; 2]; SHARED_BLOCK] {
+    let mut doubled = [[0; 2]; SHARED_BLOCK];
+    for (pair, value) in doubled.iter_mut().zip(values) {
+        *pair = [*value; 2];
+    }
+    doubled
+}
+
+/// As many pixels as there are luma values, whose coded chroma is to be shifted.
+#[inline(always)]
+fn combine_row(
+    pixels: &mut [[u8; BYTES_PER_PIXEL]],
+    luma: &[u8],
+    orange: &[u8],
+    green: &[u8],
+    shift: u8,
+) {
     let half = |coded: u8| i16::from((coded << shift) as i8);
-    draw_rows(layout, target, |stored, pixels| {
-        let luma = &luma[stored * width..][..pixels.len()];
-        let pixels = pixels.iter_mut().zip(luma);
-        if header.subsamples_chroma {
-            let start = stored / 2 * chroma_width;
-            let orange = &orange[start..start + chroma_width];
-            let green = &green[start..start + chroma_width];
-            for (x, (pixel, luma)) in pixels.enumerate() {
-                *pixel = ycocg_to_bgra(*luma, half(orange[x / 2]), half(green[x / 2]));
-            }
-        } else {
-            let chroma = orange[stored * width..]
-                .iter()
-                .zip(&green[stored * width..]);
-            for ((pixel, luma), (orange, green)) in pixels.zip(chroma) {
-                *pixel = ycocg_to_bgra(*luma, half(*orange), half(*green));
-            }
-        }
-    });
+    let chroma = orange.iter().zip(green);
+    for ((pixel, luma), (orange, green)) in pixels.iter_mut().zip(luma).zip(chroma) {
+        *pixel = ycocg_to_bgra(*luma, half(*orange), half(*green));
+    }
 }
 
 /// One pixel from luma and halved chroma (`[MS-RDPEGDI] 3.1.9.1.2`).
 ///
 /// Red and blue change places, as the note there demands: servers confuse the two when they make
 /// orange chroma.
+#[inline(always)]
 fn ycocg_to_bgra(luma: u8, orange: i16, green: i16) -> [u8; 4] {
     let luma = i16::from(luma);
     let clamp = |value: i16| value.clamp(0, 255) as u8;

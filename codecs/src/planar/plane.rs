@@ -32,71 +32,133 @@ const fn fold(difference: u8) -> u8 {
     (difference << 1) ^ 0u8.wrapping_sub(difference >> 7)
 }
 
-/// Takes a plane off `data` and writes it to `plane`, which has `width` values in each row.
+/// Bytes behind a plane's last value that [`decode`] may scribble over: it writes whole blocks.
+pub const SLACK_BYTES: usize = BLOCK + RUN_BLOCKS * BLOCK;
+/// What is moved at once, whatever a segment's lengths: most are short, and a loop of just the
+/// right length costs a branch that nothing foretells.
+const BLOCK: usize = 16;
+/// Blocks that hold the longest run.
+const RUN_BLOCKS: usize = MAX_RUN.div_ceil(BLOCK);
+
+/// Takes a plane off `data` and writes it to `plane`, which has `width` values in each row, and
+/// [`SLACK_BYTES`] more.
 pub fn decode(data: &mut &[u8], width: usize, plane: &mut [u8]) -> Result<(), DecodeError> {
-    if plane.is_empty() {
-        return Ok(());
+    let end = plane.len().saturating_sub(SLACK_BYTES);
+    let mut read = 0;
+    for start in (0..end).step_by(width.max(1)) {
+        read = if start == 0 {
+            decode_row::<true>(data, read, plane, start, width)?
+        } else {
+            decode_row::<false>(data, read, plane, start, width)?
+        };
     }
-    let (first, rest) = plane.split_at_mut(width);
-    decode_first_row(data, first)?;
-    let mut above: &[u8] = first;
-    for row in rest.chunks_exact_mut(width) {
-        decode_row(data, above, row)?;
-        above = row;
-    }
+    *data = &data[read..];
     Ok(())
 }
 
-/// The next segment: raw values, and how often the last is repeated; `left` pixels lack in the row.
-#[inline]
-fn segment<'a>(data: &mut &'a [u8], left: usize) -> Result<(&'a [u8], usize), DecodeError> {
-    let control = *data.split_off_first().ok_or(DecodeError::Truncated)?;
-    let (raw, run) = match (usize::from(control >> 4), usize::from(control & 0x0F)) {
-        (more, 1) => (0, LONG_RUN + more),
-        (more, 2) => (0, LONGER_RUN + more),
-        lengths => lengths,
+/// Decodes the row at `start` from the segments at `read`, and returns where they end.
+///
+/// The blocks written reach beyond their segments, into what later segments and rows fill.
+#[inline(always)]
+fn decode_row<const IS_FIRST: bool>(
+    data: &[u8],
+    mut read: usize,
+    plane: &mut [u8],
+    start: usize,
+    width: usize,
+) -> Result<usize, DecodeError> {
+    let end = start + width;
+    // The values of the first row are not differences.
+    let value = |coded: u8| if IS_FIRST { coded } else { unfold(coded) };
+    let above = |plane: &[u8], at: usize| -> [u8; BLOCK] {
+        match IS_FIRST {
+            true => [0; BLOCK],
+            false => block(&plane[at - width..]),
+        }
     };
-    if raw + run > left {
-        return Err(DecodeError::RowOverrun {
-            segment: raw + run,
-            left,
-        });
+    let mut at = start;
+    let mut last = 0;
+    while at < end {
+        let mut tail = [0; 1 + BLOCK];
+        let segment = match data.get(read..).and_then(<[u8]>::first_chunk) {
+            Some(segment) => segment,
+            None => {
+                let rest = &data[read..];
+                tail[..rest.len()].copy_from_slice(rest);
+                &tail
+            }
+        };
+        let &[control, ref coded @ ..] = segment;
+        let (high, low) = (usize::from(control >> 4), usize::from(control & 0x0F));
+        // 1 stands for [`LONG_RUN`] and 2 for [`LONGER_RUN`], which is as many times 16.
+        let is_long = low.wrapping_sub(1) < 2;
+        let raw = if is_long { 0 } else { high };
+        let run = low + if is_long { 15 * low + high } else { 0 };
+        if raw + run > end - at {
+            return Err(DecodeError::RowOverrun {
+                segment: raw + run,
+                left: end - at,
+            });
+        }
+        if is_long && coded[0] == control {
+            // Rows like the ones above them are one and the same byte again and again.
+            let most = (end - at) / run;
+            let same = data[read..].iter().take(most);
+            let count = same.take_while(|&&byte| byte == control).count();
+            let (done, to_come) = plane.split_at_mut(at);
+            let values = &mut to_come[..count * run];
+            if IS_FIRST {
+                values.fill(last);
+            } else {
+                let above = &done[at - width..][..count * run];
+                if last == 0 {
+                    values.copy_from_slice(above);
+                } else {
+                    for (value, above) in values.iter_mut().zip(above) {
+                        *value = above.wrapping_add(last);
+                    }
+                }
+            }
+            read += count;
+            at += count * run;
+            continue;
+        }
+        read += 1 + raw;
+        if read > data.len() {
+            return Err(DecodeError::Truncated);
+        }
+
+        let mut values = above(plane, at);
+        for (value_above, &coded) in values.iter_mut().zip(coded) {
+            *value_above = value_above.wrapping_add(value(coded));
+        }
+        plane[at..at + BLOCK].copy_from_slice(&values);
+        at += raw;
+        last = if raw > 0 { value(segment[raw]) } else { last };
+        let mut repeat = |at: usize| {
+            let mut values = above(plane, at);
+            for value in &mut values {
+                *value = value.wrapping_add(last);
+            }
+            plane[at..at + BLOCK].copy_from_slice(&values);
+        };
+        repeat(at);
+        if run > BLOCK {
+            for i in 1..RUN_BLOCKS {
+                repeat(at + i * BLOCK);
+            }
+        }
+        at += run;
     }
-    let raw = data.split_off(..raw).ok_or(DecodeError::Truncated)?;
-    Ok((raw, run))
+    Ok(read)
 }
 
-fn decode_first_row(data: &mut &[u8], row: &mut [u8]) -> Result<(), DecodeError> {
-    let mut left = row;
-    let mut value = 0;
-    while !left.is_empty() {
-        let (raw, run) = segment(data, left.len())?;
-        let (values, after) = left.split_at_mut(raw.len());
-        values.copy_from_slice(raw);
-        value = raw.last().copied().unwrap_or(value);
-        let (repeated, after) = after.split_at_mut(run);
-        repeated.fill(value);
-        left = after;
-    }
-    Ok(())
-}
-
-fn decode_row(data: &mut &[u8], above: &[u8], row: &mut [u8]) -> Result<(), DecodeError> {
-    let mut x = 0;
-    let mut difference = 0;
-    while x < row.len() {
-        let (raw, run) = segment(data, row.len() - x)?;
-        let end = x + raw.len();
-        for ((value, above), coded) in row[x..end].iter_mut().zip(&above[x..end]).zip(raw) {
-            *value = above.wrapping_add(unfold(*coded));
-        }
-        difference = raw.last().map_or(difference, |&coded| unfold(coded));
-        x = end + run;
-        for (value, above) in row[end..x].iter_mut().zip(&above[end..x]) {
-            *value = above.wrapping_add(difference);
-        }
-    }
-    Ok(())
+/// The first block of `bytes`.
+#[inline(always)]
+fn block(bytes: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    block.copy_from_slice(&bytes[..BLOCK]);
+    block
 }
 
 /// Appends a plane with `width` values in each row. `coded` is memory to use.
@@ -195,9 +257,10 @@ mod tests {
     }
 
     fn decoded(mut data: &[u8], width: usize, height: usize) -> Result<Vec<u8>, DecodeError> {
-        let mut plane = vec![0; width * height];
+        let mut plane = vec![0; width * height + SLACK_BYTES];
         decode(&mut data, width, &mut plane)?;
         assert!(data.is_empty(), "{} bytes left", data.len());
+        plane.truncate(width * height);
         Ok(plane)
     }
 
