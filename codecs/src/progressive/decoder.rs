@@ -25,7 +25,7 @@ const SIDE: i32 = TILE_SIZE as i32;
 /// the sign of each.
 ///
 /// # Memory
-/// 37 KiB for each tile of the surface that ever came, 8 bytes for each of the others, 16 for each
+/// 27 KiB for each tile of the surface that ever came, 8 bytes for each of the others, 16 for each
 /// rectangle and 32 for each tile of the largest region seen.
 #[derive(Debug)]
 pub struct ProgressiveDecoder {

@@ -1,75 +1,104 @@
 //! The simplified run-length code of upgrade passes (`[MS-RDPEGFX] 3.1.8.1.5`).
 
-use crate::remotefx::bits::{BitReader, BitWriter};
+use crate::remotefx::{
+    TILE_AREA,
+    bits::{BitReader, BitWriter},
+};
 
 const SCALE_BITS: u32 = 3;
 const MAX_SCALED: u32 = 80;
 const UP: u32 = 4;
 const DOWN: u32 = 6;
 
-/// Reads the values of coefficients whose sign is not known yet.
+/// Reads the values of coefficients whose sign is not known yet: zeros, then one that is none, and
+/// so on.
 #[derive(Debug)]
 pub(super) struct SrlReader<'a> {
     bits: BitReader<'a>,
     /// The parameter KP.
     scaled: u32,
-    /// Zeros that are still to come.
+    /// Zeros that come before the next value.
     zeros: u32,
-    /// Behind the zeros stands a value, not another run.
-    value_follows: bool,
 }
 
 impl<'a> SrlReader<'a> {
+    #[inline(always)]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self {
+        let mut reader = Self {
             bits: BitReader::new(bytes),
             scaled: 1 << SCALE_BITS,
             zeros: 0,
-            value_follows: false,
-        }
+        };
+        reader.read_run();
+        reader
     }
 
-    /// Passes over `count` values where they are known to be zeros already; else none of them.
+    /// Zeros that come before the next value; behind the end there are more than a tile has.
     #[inline(always)]
-    pub fn skip_zeros(&mut self, count: u32) -> bool {
-        let is_known = self.zeros >= count;
-        self.zeros -= count * u32::from(is_known);
-        is_known
+    pub fn zeros(&self) -> u32 {
+        self.zeros
     }
 
-    /// The next value, whose magnitude has `bit_count` bits, 1 to 15. Behind the end there are only
-    /// zeros.
-    #[inline]
-    pub fn read(&mut self, bit_count: u32) -> i16 {
-        while self.zeros == 0 && !self.value_follows {
-            if self.bits.is_at_end() {
-                return 0;
-            }
-            let k = self.scaled >> SCALE_BITS;
-            if self.bits.read_bit() {
-                self.zeros = self.bits.read(k);
-                self.value_follows = true;
-                self.scaled = self.scaled.saturating_sub(DOWN);
-            } else {
-                self.zeros = 1 << k;
-                self.scaled = (self.scaled + UP).min(MAX_SCALED);
-            }
-        }
-        if self.zeros > 0 {
-            self.zeros -= 1;
-            return 0;
-        }
-        self.value_follows = false;
-        let is_negative = self.bits.read_bit();
+    /// Passes over `count` of the [zeros](Self::zeros).
+    #[inline(always)]
+    pub fn skip_zeros(&mut self, count: u32) {
+        self.zeros -= count;
+    }
+
+    /// The value behind the zeros, whose magnitude has `bit_count` bits, 1 to 15, and is not zero.
+    /// The next zeros are those behind it.
+    #[inline(always)]
+    pub fn read_value(&mut self, bit_count: u32) -> i16 {
         let most = (1u32 << bit_count) - 1;
-        let mut magnitude = 1;
-        while magnitude < most && !self.bits.is_at_end() && !self.bits.read_bit() {
-            magnitude += 1;
-        }
+        let word = self.bits.peek();
+        let is_negative = word >> 63 != 0;
+        let ahead = (word << 1).leading_zeros().min(most - 1);
+        // A magnitude less than the most has a one behind its zeros.
+        let length = 1 + ahead + u32::from(ahead < most - 1);
+        let magnitude = if length <= self.bits.held() {
+            self.bits.skip(length);
+            1 + ahead
+        } else {
+            self.bits.skip(1);
+            self.read_long_magnitude(most)
+        };
+        self.read_run();
         if is_negative {
             -(magnitude as i16)
         } else {
             magnitude as i16
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_long_magnitude(&mut self, most: u32) -> u32 {
+        let mut magnitude = 1;
+        while magnitude < most && !self.bits.is_at_end() && !self.bits.read_bit() {
+            magnitude += 1;
+        }
+        magnitude
+    }
+
+    /// Reads all codes of zeros up to the next value.
+    #[inline(always)]
+    fn read_run(&mut self) {
+        self.zeros = 0;
+        loop {
+            let k = self.scaled >> SCALE_BITS;
+            let word = self.bits.peek();
+            if word >> 63 != 0 {
+                self.zeros += ((word << 1) >> 1 >> (63 - k)) as u32;
+                self.bits.skip(1 + k);
+                self.scaled = self.scaled.saturating_sub(DOWN);
+                return;
+            }
+            self.zeros += 1 << k;
+            if self.zeros > TILE_AREA as u32 {
+                return;
+            }
+            self.bits.skip(1);
+            self.scaled = (self.scaled + UP).min(MAX_SCALED);
         }
     }
 }
@@ -142,6 +171,44 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The first `count` values.
+    fn read(bytes: &[u8], bit_count: u32, count: usize) -> Vec<i16> {
+        let mut reader = SrlReader::new(bytes);
+        let mut values = Vec::new();
+        while values.len() < count {
+            if reader.zeros() > 0 {
+                reader.skip_zeros(1);
+                values.push(0);
+            } else {
+                values.push(reader.read_value(bit_count));
+            }
+        }
+        values
+    }
+
+    /// The pseudocode of 3.1.8.1.5, a bit at a time; stops where the bits do.
+    fn by_the_book(bytes: &[u8], bit_count: u32) -> Vec<i16> {
+        let mut bits = BitReader::new(bytes);
+        let (mut kp, mut values) = (8, Vec::new());
+        while !bits.is_at_end() {
+            let k = kp >> 3;
+            if !bits.read_bit() {
+                values.resize(values.len() + (1 << k), 0);
+                kp = (kp + 4).min(80);
+                continue;
+            }
+            values.resize(values.len() + bits.read(k) as usize, 0);
+            kp = kp.saturating_sub(6);
+            let sign = if bits.read_bit() { -1 } else { 1 };
+            let mut magnitude = 1;
+            while magnitude < (1 << bit_count) - 1 && !bits.is_at_end() && !bits.read_bit() {
+                magnitude += 1;
+            }
+            values.push((magnitude * sign) as i16);
+        }
+        values
+    }
+
     /// The code words of 3.1.8.1.5.2, and a run of each kind before them.
     #[test]
     fn values_are_written_as_the_specification_shows() {
@@ -180,17 +247,25 @@ mod tests {
                 writer.write(value, bit_count);
             }
             writer.finish();
-            let mut reader = SrlReader::new(&bytes);
-            for &value in &values {
-                prop_assert_eq!(reader.read(bit_count), value);
-            }
+            prop_assert_eq!(read(&bytes, bit_count, values.len()), values);
+        }
+
+        #[test]
+        fn arbitrary_bits_are_read_by_the_book(
+            bytes in proptest::collection::vec(
+                prop_oneof![any::<u8>(), Just(0), Just(0xff)], 0..300),
+            bit_count in 1u32..16,
+        ) {
+            let mut wanted = by_the_book(&bytes, bit_count);
+            // The value that the end cuts short may be read either way.
+            wanted.pop();
+            wanted.truncate(TILE_AREA);
+            prop_assert_eq!(read(&bytes, bit_count, wanted.len()), wanted);
         }
 
         #[test]
         fn arbitrary_bits_never_panic(bytes: Vec<u8>, bit_count in 1u32..16) {
-            let mut reader = SrlReader::new(&bytes);
-            for _ in 0..5000 {
-                let value = reader.read(bit_count);
+            for value in read(&bytes, bit_count, TILE_AREA) {
                 prop_assert!(u32::from(value.unsigned_abs()) < 1 << bit_count);
             }
         }

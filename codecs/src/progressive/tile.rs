@@ -17,13 +17,59 @@ use super::{
     srl::SrlReader,
 };
 
+/// Coefficients whose signs stand in a word.
+const WORD: usize = u64::BITS as usize;
+/// Bits that [`BitReader::peek`] has where the stream has as many.
+const MAX_RAW_BITS: u32 = 56;
+
+/// The signs of a component's coefficients, a bit each, the first one lowest.
+#[derive(Clone, Copy, Debug)]
+struct Signs {
+    /// Those that are not zero.
+    known: [u64; TILE_AREA / WORD],
+    /// Those of them that are less.
+    negative: [u64; TILE_AREA / WORD],
+}
+
+impl Default for Signs {
+    fn default() -> Self {
+        Self {
+            known: [0; TILE_AREA / WORD],
+            negative: [0; TILE_AREA / WORD],
+        }
+    }
+}
+
+impl Signs {
+    /// Takes the signs of `values`.
+    #[inline(always)]
+    fn note(&mut self, values: &Component) {
+        let words = self.known.iter_mut().zip(&mut self.negative);
+        for (values, (known, negative)) in values.as_chunks::<WORD>().0.iter().zip(words) {
+            *known = gather(values.map(|value| u8::from(value != 0)));
+            *negative = gather(values.map(|value| u8::from(value < 0)));
+        }
+    }
+}
+
+/// Zeros and ones as the bits of a word.
+#[inline(always)]
+fn gather(bits: [u8; WORD]) -> u64 {
+    // Moves the lowest bit of the nth byte to the nth of the highest bits.
+    const TO_TOP: u64 = 0x0102_0408_1020_4080;
+    let bytes = bits.as_chunks::<8>().0.iter().enumerate();
+    bytes.fold(0, |word, (at, bits)| {
+        word | u64::from_le_bytes(*bits).wrapping_mul(TO_TOP) >> 56 << (8 * at)
+    })
+}
+
 /// A tile of a context.
 #[derive(Debug)]
 pub(super) struct Tile {
     /// Dequantised coefficients with five fractional bits, of luma, blue and red.
     components: [Component; 3],
-    /// -1, 0 or 1 for each coefficient, while passes are to come.
-    signs: [[i8; TILE_AREA]; 3],
+    /// Of each coefficient, while passes are to come.
+    signs: [Signs; 3],
     /// What the last pass added to the quantisation: bits still to come.
     left: ProgressiveQuant,
     borders: Borders,
@@ -34,7 +80,7 @@ impl Tile {
     pub fn new() -> Self {
         Self {
             components: [[0; TILE_AREA]; 3],
-            signs: [[0; TILE_AREA]; 3],
+            signs: [Signs::default(); 3],
             left: ProgressiveQuant::FULL,
             borders: Borders::Mirror,
         }
@@ -75,9 +121,7 @@ impl Tile {
     fn receive(&mut self, i: usize, data: &[u8], quant: &Quant, received: &mut Component) {
         rlgr::decode(Entropy::Rlgr1, data, received);
         if self.left != ProgressiveQuant::FULL {
-            for (sign, &value) in self.signs[i].iter_mut().zip(&*received) {
-                *sign = value.signum() as i8;
-            }
+            self.signs[i].note(received);
         }
         let [.., (_, ll3)] = self.borders.bands();
         sum_deltas(&mut received[ll3]);
@@ -145,9 +189,6 @@ struct PassSteps<'a> {
     now: &'a Quant,
 }
 
-/// Coefficients that are passed over together.
-const LANES: usize = 8;
-
 impl PassSteps<'_> {
     #[inline(always)]
     fn apply(
@@ -155,7 +196,7 @@ impl PassSteps<'_> {
         (srl, raw): (&[u8], &[u8]),
         borders: Borders,
         values: &mut Component,
-        signs: &mut [i8; TILE_AREA],
+        signs: &mut Signs,
     ) {
         let mut srl = SrlReader::new(srl);
         let mut raw = BitReader::new(raw);
@@ -166,32 +207,96 @@ impl PassSteps<'_> {
                 continue;
             }
             let shift = self.quant.shift(self.now, band);
-            let values = &mut values[range.clone()];
             if band == Band::Ll3 {
-                for value in values {
+                for value in &mut values[range] {
                     add(value, raw.read(bit_count) as i16, shift);
                 }
                 continue;
             }
-            let signs = &mut signs[range];
-            for (values, signs) in values.chunks_mut(LANES).zip(signs.chunks_mut(LANES)) {
-                let any = signs.iter().fold(0, |any, sign| any | sign);
-                if any == 0 && srl.skip_zeros(signs.len() as u32) {
-                    continue;
+            let (words, _) = values.as_chunks_mut::<WORD>();
+            let first = range.start / WORD;
+            let words = words
+                .iter_mut()
+                .zip(&mut signs.known)
+                .zip(&mut signs.negative);
+            for (at, ((values, known), negative)) in words.enumerate().skip(first) {
+                let from = (at * WORD).max(range.start);
+                let to = ((at + 1) * WORD).min(range.end);
+                if from >= to {
+                    break;
                 }
-                for (value, sign) in values.iter_mut().zip(signs) {
-                    let input = if *sign == 0 {
-                        let input = srl.read(bit_count);
-                        *sign = input.signum() as i8;
-                        input
-                    } else {
-                        let sign = i16::from(*sign);
-                        (raw.read(bit_count) as i16).wrapping_mul(sign)
-                    };
-                    add(value, input, shift);
-                }
+                let of_band = u64::MAX >> (WORD - (to - from)) << (from % WORD);
+                let refined = *known & of_band;
+                let unknown = !*known & of_band;
+                refine(values, (refined, *negative), &mut raw, bit_count, shift);
+                discover(
+                    values,
+                    unknown,
+                    (known, negative),
+                    &mut srl,
+                    bit_count,
+                    shift,
+                );
             }
         }
+    }
+}
+
+/// Adds raw bits to the coefficients of `refined`, away from zero.
+#[inline(always)]
+fn refine(
+    values: &mut [i16; WORD],
+    (mut refined, negative): (u64, u64),
+    raw: &mut BitReader<'_>,
+    bit_count: u32,
+    shift: u32,
+) {
+    while refined != 0 {
+        // As many as are sure to be in a word, or behind the end.
+        let mut word = raw.peek();
+        let most = MAX_RAW_BITS / bit_count;
+        let mut count = 0;
+        while refined != 0 && count < most {
+            let i = refined.trailing_zeros() as usize % WORD;
+            refined &= refined - 1;
+            let input = (word >> (u64::BITS - bit_count)) as i16;
+            word <<= bit_count;
+            let mask = -((negative >> i & 1) as i16);
+            add(&mut values[i], (input ^ mask).wrapping_sub(mask), shift);
+            count += 1;
+        }
+        raw.skip(count * bit_count);
+    }
+}
+
+/// Adds values that come with their signs to those of the coefficients of `unknown` that stay zero
+/// no longer.
+#[inline(always)]
+fn discover(
+    values: &mut [i16; WORD],
+    mut unknown: u64,
+    (known, negative): (&mut u64, &mut u64),
+    srl: &mut SrlReader<'_>,
+    bit_count: u32,
+    shift: u32,
+) {
+    loop {
+        let zeros = srl.zeros();
+        let left = unknown.count_ones();
+        if zeros >= left {
+            srl.skip_zeros(left);
+            return;
+        }
+        srl.skip_zeros(zeros);
+        for _ in 0..zeros {
+            unknown &= unknown - 1;
+        }
+        let i = unknown.trailing_zeros() as usize % WORD;
+        unknown &= unknown - 1;
+        let input = srl.read_value(bit_count);
+        *known |= 1 << i;
+        *negative |= u64::from(input < 0) << i;
+        add(&mut values[i], input, shift);
     }
 }
 

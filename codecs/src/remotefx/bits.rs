@@ -47,6 +47,22 @@ impl<'a> BitReader<'a> {
         self.held_bits == 0 && self.bytes.is_empty()
     }
 
+    /// The bits to come, the next one highest; as many as [`Self::held`] then says count, and what
+    /// is below the last of the stream is zero.
+    #[inline(always)]
+    pub fn peek(&mut self) -> u64 {
+        if self.held_bits < 56 {
+            self.refill();
+        }
+        self.held
+    }
+
+    /// How many bits [`Self::peek`] has shown that were not skipped.
+    #[inline(always)]
+    pub fn held(&self) -> u32 {
+        self.held_bits
+    }
+
     /// Reads `count` bits, 32 at most.
     #[inline]
     pub fn read(&mut self, count: u32) -> u32 {
@@ -91,8 +107,9 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    #[inline]
-    fn skip(&mut self, count: u32) {
+    /// Passes over `count` bits that [`Self::peek`] has shown, or over all that are left of them.
+    #[inline(always)]
+    pub fn skip(&mut self, count: u32) {
         // Behind the end there is nothing to skip: only zeros were read.
         let count = count.min(self.held_bits);
         self.held = self.held.checked_shl(count).unwrap_or(0);
