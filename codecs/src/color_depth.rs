@@ -104,32 +104,22 @@ impl<'a> PaletteMatcher<'a> {
     }
 }
 
-/// Five bits to eight: the high bits again at the low end, so that all ones stay all ones.
-const fn expand_5(value: u16) -> u8 {
-    (value << 3 | value >> 2) as u8
-}
-
-/// Six bits to eight.
-const fn expand_6(value: u16) -> u8 {
-    (value << 2 | value >> 4) as u8
-}
-
+/// Five bits a channel to eight: the high bits again at the low end, so that all ones stay all
+/// ones. All channels at once in one word, which vectorises better than bytes do.
+#[inline(always)]
 pub(crate) const fn expand_555(pixel: u16) -> [u8; 4] {
-    [
-        expand_5(pixel & 0x1F),
-        expand_5(pixel >> 5 & 0x1F),
-        expand_5(pixel >> 10 & 0x1F),
-        255,
-    ]
+    let pixel = pixel as u32;
+    let high = (pixel & 0x7C00) << 9 | (pixel & 0x03E0) << 6 | (pixel & 0x001F) << 3;
+    (0xFF00_0000 | high | high >> 5 & 0x0007_0707).to_le_bytes()
 }
 
+/// The same with six bits of green.
+#[inline(always)]
 pub(crate) const fn expand_565(pixel: u16) -> [u8; 4] {
-    [
-        expand_5(pixel & 0x1F),
-        expand_6(pixel >> 5 & 0x3F),
-        expand_5(pixel >> 11),
-        255,
-    ]
+    let pixel = pixel as u32;
+    let high = (pixel & 0xF800) << 8 | (pixel & 0x07E0) << 5 | (pixel & 0x001F) << 3;
+    let low = high >> 5 & 0x0007_0007 | high >> 6 & 0x0000_0300;
+    (0xFF00_0000 | high | low).to_le_bytes()
 }
 
 pub(crate) const fn pack_555([blue, green, red, _]: [u8; 4]) -> u16 {

@@ -70,6 +70,9 @@ trait Pixel: Copy + Default + Eq + std::ops::BitXor<Output = Self> {
     /// From exactly [`Self::BYTES`] bytes.
     fn read(bytes: &[u8]) -> Self;
 
+    /// As many pixels as there are.
+    fn read_all(bytes: &[u8], pixels: &mut [Self]);
+
     fn write(self, out: &mut Vec<u8>);
 }
 
@@ -78,6 +81,11 @@ impl Pixel for u8 {
 
     fn read(bytes: &[u8]) -> Self {
         bytes[0]
+    }
+
+    #[inline(always)]
+    fn read_all(bytes: &[u8], pixels: &mut [Self]) {
+        pixels.copy_from_slice(bytes);
     }
 
     fn write(self, out: &mut Vec<u8>) {
@@ -92,6 +100,13 @@ impl Pixel for u16 {
         u16::from_le_bytes([bytes[0], bytes[1]])
     }
 
+    #[inline(always)]
+    fn read_all(bytes: &[u8], pixels: &mut [Self]) {
+        for (pixel, bytes) in pixels.iter_mut().zip(bytes.as_chunks().0) {
+            *pixel = u16::from_le_bytes(*bytes);
+        }
+    }
+
     fn write(self, out: &mut Vec<u8>) {
         out.extend(self.to_le_bytes());
     }
@@ -103,6 +118,13 @@ impl Pixel for u32 {
 
     fn read(bytes: &[u8]) -> Self {
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
+    }
+
+    #[inline(always)]
+    fn read_all(bytes: &[u8], pixels: &mut [Self]) {
+        for (pixel, &[blue, green, red]) in pixels.iter_mut().zip(bytes.as_chunks().0) {
+            *pixel = u32::from_le_bytes([blue, green, red, 0]);
+        }
     }
 
     fn write(self, out: &mut Vec<u8>) {

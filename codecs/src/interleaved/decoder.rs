@@ -1,4 +1,4 @@
-use super::orders::{HEADERS, Length, MASK_PIXELS, Order};
+use super::orders::{HEADERS, MASK_PIXELS, Order};
 use super::{
     Buffers, DecodeError, InterleavedScratch, Pixel, WHITE_8, WHITE_15, WHITE_16, WHITE_24,
 };
@@ -6,6 +6,7 @@ use crate::color_depth::{ColorDepth, expand_555, expand_565};
 use crate::geometry::Size;
 use crate::palette::Palette;
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
+use crate::simd;
 
 /// Decodes a bitmap of `size` pixels to the top left corner of `target`.
 ///
@@ -65,6 +66,44 @@ fn expand<P: Pixel>(
     while !data.is_empty() && !rows.are_full() {
         // An order that starts on the first row treats all its pixels as the first row's.
         let first_row = rows.y == 0;
+        if let Some(window) = data.first_chunk::<WINDOW_BYTES>() {
+            // Most orders are short ones of like effect: no branch tells which.
+            let header =
+                HEADERS[usize::from(window[0])].ok_or(DecodeError::UnknownOrder(window[0]))?;
+            let told = u16::from_le_bytes([window[1], window[2]]) & header.length_mask;
+            let run = usize::from(header.length) + usize::from(told);
+            if let Some(blend) = header.blend
+                && let Some((above, here)) = rows.short(run)
+            {
+                let mut read = 1 + usize::from(header.length_bytes);
+                let color = P::read(&window[read..read + P::BYTES]);
+                read += if blend.reads_color { P::BYTES } else { 0 };
+                foreground = if blend.sets_foreground {
+                    color
+                } else {
+                    foreground
+                };
+                let bits = u16::from_le_bytes([window[read], window[read + 1]]) & blend.data_mask;
+                read += if blend.data_mask != 0 {
+                    run.div_ceil(MASK_PIXELS)
+                } else {
+                    0
+                };
+                let is_flipped = blend.is_background && background_before == Some(first_row);
+                let mask = bits | blend.mask | u16::from(is_flipped);
+                let color = if blend.is_white { white } else { color };
+                let color = if blend.fills { color } else { foreground };
+                for (i, (pixel, above)) in here.iter_mut().zip(above).enumerate() {
+                    let above = if blend.fills { black } else { above };
+                    let flipped = if mask >> i & 1 == 1 { color } else { black };
+                    *pixel = above ^ flipped;
+                }
+                rows.advance(run);
+                background_before = blend.is_background.then_some(first_row);
+                data = &data[read..];
+                continue;
+            }
+        }
         let (order, run) = read_order(&mut data)?;
         let mut background_now = None;
         match order {
@@ -98,7 +137,7 @@ fn expand<P: Pixel>(
                 let colors = [read_pixel(&mut data)?, read_pixel(&mut data)?];
                 rows.alternate(run * 2, colors)?;
             }
-            Order::ColorImage => rows.copy(run, take(&mut data, run * P::BYTES)?)?,
+            Order::ColorImage => rows.copy(run, &mut data)?,
             Order::White => rows.fill(run, white)?,
             Order::Black => rows.fill(run, black)?,
         }
@@ -108,29 +147,39 @@ fn expand<P: Pixel>(
     Ok(())
 }
 
+/// Bytes that hold any short order whole: a header of three, a colour and a mask.
+const WINDOW_BYTES: usize = 8;
+
 fn read_order(data: &mut &[u8]) -> Result<(Order, usize), DecodeError> {
-    let header = take(data, 1)?[0];
-    let (order, length) = HEADERS[usize::from(header)].ok_or(DecodeError::UnknownOrder(header))?;
-    let length = match length {
-        Length::Known(length) => length,
-        Length::ByteAnd(base) => base + usize::from(take(data, 1)?[0]),
-        Length::Word => usize::from(u16::read(take(data, 2)?)),
+    let byte = take(data, 1)?[0];
+    let header = HEADERS[usize::from(byte)].ok_or(DecodeError::UnknownOrder(byte))?;
+    let told = match *take(data, header.length_bytes.into())? {
+        [low, high] => u16::from_le_bytes([low, high]),
+        [low] => low.into(),
+        _ => 0,
     };
-    Ok((order, length))
+    Ok((header.order, usize::from(header.length) + usize::from(told)))
 }
 
+#[inline(always)]
 fn read_pixel<P: Pixel>(data: &mut &[u8]) -> Result<P, DecodeError> {
     Ok(P::read(take(data, P::BYTES)?))
 }
 
+#[inline(always)]
 fn take<'a>(data: &mut &'a [u8], count: usize) -> Result<&'a [u8], DecodeError> {
     data.split_off(..count).ok_or(DecodeError::Truncated)
 }
+
+/// Pixels that a short order writes, however few it has: what is too much, later orders overwrite.
+/// A loop of just the right length would end with a branch that nothing foretells.
+const BLOCK: usize = 16;
 
 /// The row being filled and the one above it, so that a bitmap of any height takes the memory of
 /// two rows. Full rows go to the target.
 struct Rows<'a, 'b, P, F> {
     size: Size,
+    /// Black on the first row. Like `here` it goes on for a block behind the row's end.
     above: &'a mut Vec<P>,
     here: &'a mut Vec<P>,
     x: usize,
@@ -148,9 +197,9 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         to_bgra: F,
     ) -> Self {
         let Buffers { above, here } = buffers;
-        for row in [&mut *above, &mut *here] {
-            row.resize(size.width as usize, P::default());
-        }
+        here.resize(size.width as usize + BLOCK, P::default());
+        above.clear();
+        above.resize(size.width as usize + BLOCK, P::default());
         Self {
             size,
             above,
@@ -166,8 +215,28 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         self.y == self.size.height
     }
 
+    /// The pixels above those of a short order that ends on this row, and where to write a block
+    /// before [`Rows::advance`]; `None` for other orders. On the first row black is above.
+    #[inline(always)]
+    fn short(&mut self, run: usize) -> Option<([P; BLOCK], &mut [P; BLOCK])> {
+        if run > BLOCK || run > self.size.width as usize - self.x {
+            return None;
+        }
+        let above = self.above[self.x..].first_chunk()?;
+        Some((*above, self.here[self.x..].first_chunk_mut()?))
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, run: usize) {
+        self.x += run;
+        if self.x == self.size.width as usize {
+            self.finish_row();
+        }
+    }
+
     /// Calls `f` with each stretch of the next `run` pixels that lies in one row, and with the
     /// pixels above it.
+    #[inline(always)]
     fn spans(&mut self, run: usize, mut f: impl FnMut(&[P], &mut [P])) -> Result<(), DecodeError> {
         let width = self.size.width as usize;
         let left = u64::from(self.size.height - self.y) * width as u64 - self.x as u64;
@@ -195,12 +264,19 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         let y = self.size.height - 1 - self.y;
         if y < self.target.size().height {
             let (pixels, _) = self.target.row_mut(y).as_chunks_mut::<BYTES_PER_PIXEL>();
-            for (out, pixel) in pixels.iter_mut().zip(&self.here[..self.x]) {
-                *out = (self.to_bgra)(*pixel);
-            }
+            let (here, to_bgra) = (&self.here[..self.x], &self.to_bgra);
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    for (out, pixel) in pixels.iter_mut().zip(here) {
+                        *out = to_bgra(*pixel);
+                    }
+                },
+            );
         }
     }
 
+    #[inline(never)]
     fn finish_row(&mut self) {
         self.show();
         std::mem::swap(self.above, self.here);
@@ -214,6 +290,10 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
             return self.fill(run, bits);
         }
         self.spans(run, |above, here| {
+            if bits == P::default() {
+                here.copy_from_slice(above);
+                return;
+            }
             for (pixel, above) in here.iter_mut().zip(above) {
                 *pixel = *above ^ bits;
             }
@@ -228,13 +308,29 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         bits: P,
         mask: &[u8],
     ) -> Result<(), DecodeError> {
+        let pick = |picked: u32, i: usize| match picked >> i & 1 {
+            1 => bits,
+            _ => P::default(),
+        };
         let mut at = 0;
         self.spans(run, |above, here| {
-            for (pixel, above) in here.iter_mut().zip(above) {
-                let is_set = mask[at / MASK_PIXELS] >> (at % MASK_PIXELS) & 1 == 1;
-                let above = if first_row { P::default() } else { *above };
-                *pixel = if is_set { above ^ bits } else { above };
-                at += 1;
+            let (blocks, rest) = here.as_chunks_mut::<MASK_PIXELS>();
+            let (blocks_above, rest_above) = above.as_chunks::<MASK_PIXELS>();
+            let blocks = blocks
+                .iter_mut()
+                .map(|block| &mut block[..])
+                .zip(blocks_above.iter().map(|block| &block[..]));
+            for (pixels, above) in blocks.chain([(rest, rest_above)]) {
+                // After the end of a row the bits of a byte belong to two blocks.
+                let next = mask.get(at / MASK_PIXELS + 1).copied().unwrap_or(0);
+                let picked = mask.get(at / MASK_PIXELS).copied().unwrap_or(0);
+                let picked = u32::from(picked) | u32::from(next) << MASK_PIXELS;
+                let picked = picked >> (at % MASK_PIXELS);
+                for (i, (pixel, above)) in pixels.iter_mut().zip(above).enumerate() {
+                    let above = if first_row { P::default() } else { *above };
+                    *pixel = above ^ pick(picked, i);
+                }
+                at += pixels.len();
             }
         })
     }
@@ -244,6 +340,13 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
     }
 
     fn alternate(&mut self, run: usize, colors: [P; 2]) -> Result<(), DecodeError> {
+        if let Some((_, here)) = self.short(run) {
+            for (i, pixel) in here.iter_mut().enumerate() {
+                *pixel = colors[i % 2];
+            }
+            self.advance(run);
+            return Ok(());
+        }
         let mut at = 0;
         self.spans(run, |_, here| {
             for pixel in here {
@@ -253,12 +356,23 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         })
     }
 
-    fn copy(&mut self, run: usize, mut bytes: &[u8]) -> Result<(), DecodeError> {
+    #[inline(always)]
+    fn copy(&mut self, run: usize, data: &mut &[u8]) -> Result<(), DecodeError> {
+        if let Some(bytes) = data.get(..BLOCK * P::BYTES)
+            && let Some((_, here)) = self.short(run)
+        {
+            P::read_all(bytes, here);
+            *data = &data[run * P::BYTES..];
+            self.advance(run);
+            return Ok(());
+        }
+        let mut bytes = take(data, run * P::BYTES)?;
         self.spans(run, |_, here| {
             let (now, later) = bytes.split_at(here.len() * P::BYTES);
-            for (pixel, bytes) in here.iter_mut().zip(now.chunks_exact(P::BYTES)) {
-                *pixel = P::read(bytes);
-            }
+            simd::dispatch(
+                #[inline(always)]
+                || P::read_all(now, here),
+            );
             bytes = later;
         })
     }

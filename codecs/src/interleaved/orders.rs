@@ -79,21 +79,78 @@ const WITH_LENGTH: [Order; 8] = [
     Order::DitheredRun,
 ];
 
-/// How the length follows a header.
+/// What a header byte means. Numbers rather than cases, so that reading takes no branches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Length {
-    /// It is known already.
-    Known(usize),
-    /// One byte follows, to which this is added.
-    ByteAnd(usize),
-    /// Two bytes follow.
-    Word,
+pub struct Header {
+    pub order: Order,
+    /// The length, or what the bytes behind the header are added to.
+    pub length: u16,
+    /// Which bits of the two bytes behind the header tell the length, and how many bytes they are.
+    pub length_mask: u16,
+    pub length_bytes: u8,
+    /// What the order does with one block of pixels, for the orders that all do it in one way.
+    pub blend: Option<Blend>,
+}
+
+/// An order as "those above it, or black, with a colour's bits flipped where a mask says so".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blend {
+    pub reads_color: bool,
+    pub sets_foreground: bool,
+    /// Paints over what is above.
+    pub fills: bool,
+    pub is_background: bool,
+    pub is_white: bool,
+    /// Which pixels, and which of the mask's bits come from the data instead.
+    pub mask: u16,
+    pub data_mask: u16,
+}
+
+impl Header {
+    const fn new(order: Order, length: u16, length_bytes: u8) -> Self {
+        Self {
+            order,
+            length,
+            length_mask: match length_bytes {
+                0 => 0,
+                1 => 0x00FF,
+                _ => 0xFFFF,
+            },
+            length_bytes,
+            blend: Blend::of(order),
+        }
+    }
+}
+
+impl Blend {
+    const fn of(order: Order) -> Option<Self> {
+        let sets = matches!(
+            order,
+            Order::ForegroundRun { set: true } | Order::ForegroundBackgroundImage { set: true }
+        );
+        let fills = matches!(order, Order::ColorRun | Order::White | Order::Black);
+        let is_image = matches!(order, Order::ForegroundBackgroundImage { .. });
+        Some(Self {
+            reads_color: sets || matches!(order, Order::ColorRun),
+            sets_foreground: sets,
+            fills,
+            is_background: matches!(order, Order::BackgroundRun),
+            is_white: matches!(order, Order::White),
+            mask: match order {
+                Order::ForegroundRun { .. } | Order::ColorRun | Order::White => 0xFFFF,
+                Order::Mask(bits) => bits as u16,
+                Order::ForegroundBackgroundImage { .. } | Order::BackgroundRun | Order::Black => 0,
+                Order::ColorImage | Order::DitheredRun => return None,
+            },
+            data_mask: if is_image { 0xFFFF } else { 0 },
+        })
+    }
 }
 
 /// What each header byte means; `None` where nothing.
-pub static HEADERS: [Option<(Order, Length)>; 256] = build_headers();
+pub static HEADERS: [Option<Header>; 256] = build_headers();
 
-const fn build_headers() -> [Option<(Order, Length)>; 256] {
+const fn build_headers() -> [Option<Header>; 256] {
     let mut table = [None; 256];
     let mut i = 0;
     while i < WITH_LENGTH.len() {
@@ -103,14 +160,12 @@ const fn build_headers() -> [Option<(Order, Length)>; 256] {
         let is_image = matches!(order, Order::ForegroundBackgroundImage { .. });
         // No length in the header: a byte has it, counted from where the header's own bits end;
         // but an image's from one, since its header counts in eights.
-        table[first] = Some((
-            order,
-            Length::ByteAnd(if is_image {
-                1
-            } else {
-                form.longest_short() + 1
-            }),
-        ));
+        let base = if is_image {
+            1
+        } else {
+            form.longest_short() as u16 + 1
+        };
+        table[first] = Some(Header::new(order, base, 1));
         let mut length = 1;
         while length <= form.longest_short() {
             let pixels = if is_image {
@@ -118,10 +173,10 @@ const fn build_headers() -> [Option<(Order, Length)>; 256] {
             } else {
                 length
             };
-            table[first + length] = Some((order, Length::Known(pixels)));
+            table[first + length] = Some(Header::new(order, pixels as u16, 0));
             length += 1;
         }
-        table[long as usize] = Some((order, Length::Word));
+        table[long as usize] = Some(Header::new(order, 0, 2));
         i += 1;
     }
     let single = [
@@ -133,7 +188,7 @@ const fn build_headers() -> [Option<(Order, Length)>; 256] {
     let mut i = 0;
     while i < single.len() {
         let (order, pixels) = single[i];
-        table[codes(order).2 as usize] = Some((order, Length::Known(pixels)));
+        table[codes(order).2 as usize] = Some(Header::new(order, pixels as u16, 0));
         i += 1;
     }
     table
@@ -185,13 +240,11 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Option<(Order, usize)> {
-        let (order, length) = HEADERS[usize::from(bytes[0])]?;
-        let length = match length {
-            Length::Known(length) => length,
-            Length::ByteAnd(base) => base + usize::from(bytes[1]),
-            Length::Word => usize::from(u16::from_le_bytes([bytes[1], bytes[2]])),
-        };
-        Some((order, length))
+        let header = HEADERS[usize::from(bytes[0])]?;
+        let told = [1, 2].map(|at| bytes.get(at).copied().unwrap_or_default());
+        let length = header.length + (u16::from_le_bytes(told) & header.length_mask);
+        assert!(bytes.len() > header.length_bytes.into());
+        Some((header.order, length.into()))
     }
 
     #[test]
