@@ -8,7 +8,7 @@ use oriel_codecs::bulk::CompressionLevel;
 
 use crate::{
     secret::Secret,
-    wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire, utf16_bytes, utf16_text},
+    wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire, utf16_bytes_within, utf16_text},
 };
 
 bitflags::bitflags! {
@@ -147,7 +147,7 @@ impl Pdu for ClientInfo {
             &self.alternate_shell,
             &self.working_dir,
         ]
-        .map(|text| zeroize::Zeroizing::new(cut(utf16_bytes(text), MAX_TEXT_BYTES - 2)));
+        .map(|text| zeroize::Zeroizing::new(utf16_bytes_within(text, MAX_TEXT_BYTES - 2)));
         for text in &texts {
             out.put_u16(text.len() as u16);
         }
@@ -159,11 +159,6 @@ impl Pdu for ClientInfo {
             extended.encode(out);
         }
     }
-}
-
-fn cut(mut bytes: Vec<u8>, limit: usize) -> Vec<u8> {
-    bytes.truncate(limit);
-    bytes
 }
 
 /// How a packet's texts are written.

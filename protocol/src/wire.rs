@@ -245,6 +245,14 @@ pub trait WriteWire {
     fn put_u32_be(&mut self, value: u32) {
         self.put(&value.to_be_bytes());
     }
+    /// Text as little-endian UTF-16 in a field of `field_bytes`, cut so that a terminator stays;
+    /// zeros fill the rest. Returns the text's bytes, without the terminator.
+    fn put_utf16_field(&mut self, text: &str, field_bytes: usize) -> usize {
+        let bytes = utf16_bytes_within(text, field_bytes.saturating_sub(2));
+        self.put(&bytes);
+        self.put_zeros(field_bytes - bytes.len());
+        bytes.len()
+    }
     /// `count` zero bytes.
     fn put_zeros(&mut self, count: usize) {
         for _ in 0..count {
@@ -283,6 +291,20 @@ pub fn utf16_bytes(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
+/// As much of the text as `max_bytes` hold, in whole characters: as [`utf16_bytes`].
+pub fn utf16_bytes_within(text: &str, max_bytes: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity((2 * text.len()).min(max_bytes));
+    for character in text.chars() {
+        let mut units = [0; 2];
+        let units = character.encode_utf16(&mut units);
+        if bytes.len() + 2 * units.len() > max_bytes {
+            break;
+        }
+        bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+    }
+    bytes
+}
+
 /// Text from little-endian UTF-16 up to the first NUL or the end; what is not Unicode becomes
 /// U+FFFD, a last odd byte is ignored.
 pub fn utf16_text(bytes: &[u8]) -> String {
@@ -311,6 +333,18 @@ mod tests {
             })
         );
         assert_eq!(cursor.u8(), Ok(3), "a failed read consumes nothing");
+    }
+
+    #[test]
+    fn text_that_is_cut_ends_with_a_whole_character() {
+        let text = "ab\u{1f600}c";
+        for (max_bytes, kept) in [(0, ""), (3, "a"), (4, "ab"), (7, "ab"), (8, "ab\u{1f600}")] {
+            assert_eq!(utf16_bytes_within(text, max_bytes), utf16_bytes(kept));
+        }
+        assert_eq!(utf16_bytes_within(text, 100), utf16_bytes(text));
+        let mut out = Vec::new();
+        assert_eq!(out.put_utf16_field(text, 8), 4);
+        assert_eq!(out, [b'a', 0, b'b', 0, 0, 0, 0, 0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Input events (`[MS-RDPBCGR] 2.2.7.1.6`).
 
-use crate::wire::{Cursor, DecodeResult, Pdu, WriteWire, utf16_bytes, utf16_text};
+use crate::wire::{Cursor, DecodeResult, Pdu, WriteWire, utf16_text};
 
 /// Bytes of `imeFileName`.
 const IME_FILE_NAME_BYTES: usize = 64;
@@ -69,9 +69,6 @@ impl Pdu for Input {
         out.put_u32(self.keyboard_type);
         out.put_u32(self.keyboard_subtype);
         out.put_u32(self.function_keys);
-        let mut name = utf16_bytes(&self.ime_file_name);
-        name.truncate(IME_FILE_NAME_BYTES - 2);
-        out.put(&name);
-        out.put_zeros(IME_FILE_NAME_BYTES - name.len());
+        out.put_utf16_field(&self.ime_file_name, IME_FILE_NAME_BYTES);
     }
 }

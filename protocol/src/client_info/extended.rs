@@ -4,7 +4,7 @@
 use super::TextForm;
 use crate::{
     client::PerformanceFlags,
-    wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire, utf16_bytes, utf16_text},
+    wire::{Cursor, DecodeError, DecodeResult, Pdu, WriteWire, utf16_bytes_within, utf16_text},
 };
 
 /// Address, link, time zone, reconnection.
@@ -155,20 +155,13 @@ impl Pdu for TimeZoneInfo {
 
     fn encode(&self, out: &mut Vec<u8>) {
         out.put_i32(self.bias_minutes);
-        write_name(out, &self.standard_name);
+        out.put_utf16_field(&self.standard_name, TIME_ZONE_NAME_BYTES);
         self.standard_date.encode(out);
         out.put_i32(self.standard_bias_minutes);
-        write_name(out, &self.daylight_name);
+        out.put_utf16_field(&self.daylight_name, TIME_ZONE_NAME_BYTES);
         self.daylight_date.encode(out);
         out.put_i32(self.daylight_bias_minutes);
     }
-}
-
-fn write_name(out: &mut Vec<u8>, name: &str) {
-    let mut bytes = utf16_bytes(name);
-    bytes.truncate(TIME_ZONE_NAME_BYTES - 2);
-    bytes.resize(TIME_ZONE_NAME_BYTES, 0);
-    out.put(&bytes);
 }
 
 impl ExtendedInfo {
@@ -246,8 +239,7 @@ impl ExtendedInfo {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.put_u16(self.address_family);
         for text in [&self.address, &self.directory] {
-            let mut bytes = utf16_bytes(text);
-            bytes.truncate(super::MAX_TEXT_BYTES - 2);
+            let bytes = utf16_bytes_within(text, super::MAX_TEXT_BYTES - 2);
             out.put_u16(bytes.len() as u16 + 2);
             out.put(&bytes);
             out.put_u16(0);
@@ -272,8 +264,7 @@ impl ExtendedInfo {
         }
         let zone = self.dynamic_time_zone.as_ref()?;
         out.put_u32(0); // reserved
-        let mut key_name = utf16_bytes(&zone.key_name);
-        key_name.truncate(MAX_KEY_NAME_BYTES);
+        let key_name = utf16_bytes_within(&zone.key_name, MAX_KEY_NAME_BYTES);
         out.put_u16(key_name.len() as u16);
         out.put(&key_name);
         out.put_u16(zone.is_disabled.into());

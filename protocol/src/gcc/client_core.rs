@@ -2,7 +2,6 @@
 
 use oriel_codecs::geometry::Size;
 
-use super::write_fixed_utf16;
 use crate::{
     wire::{Cursor, DecodeResult, Pdu, WriteWire, utf16_text},
     x224::SecurityProtocols,
@@ -168,7 +167,7 @@ impl ClientCore {
         out.put_u16(self.high_color_depth?);
         out.put_u16(self.supported_color_depths?.bits());
         out.put_u16(self.early_capabilities?.bits());
-        write_fixed_utf16::<64>(out, self.dig_product_id.as_ref()?);
+        out.put_utf16_field(self.dig_product_id.as_ref()?, 64);
         out.put_u8(self.connection_type?);
         out.put_u8(0);
         out.put_u32(self.selected_protocol?.bits());
@@ -213,11 +212,11 @@ impl Pdu for ClientCore {
         out.put_u16(self.sas_sequence);
         out.put_u32(self.keyboard_layout);
         out.put_u32(self.client_build);
-        write_fixed_utf16::<32>(out, &self.client_name);
+        out.put_utf16_field(&self.client_name, 32);
         out.put_u32(self.keyboard_type);
         out.put_u32(self.keyboard_subtype);
         out.put_u32(self.keyboard_function_keys);
-        write_fixed_utf16::<64>(out, &self.ime_file_name);
+        out.put_utf16_field(&self.ime_file_name, 64);
         self.encode_tail(out);
     }
 }

@@ -76,15 +76,6 @@ fn write_block(out: &mut Vec<u8>, kind: u16, write: impl FnOnce(&mut Vec<u8>)) {
     out[start + 2..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Appends `text` as UTF-16 in a field of `N` bytes, cut so that a terminator stays.
-fn write_fixed_utf16<const N: usize>(out: &mut Vec<u8>, text: &str) {
-    let mut field = [0; N];
-    for (slot, unit) in field[..N - 2].chunks_exact_mut(2).zip(text.encode_utf16()) {
-        slot.copy_from_slice(&unit.to_le_bytes());
-    }
-    out.put(&field);
-}
-
 #[cfg(test)]
 mod tests {
     use oriel_codecs::geometry::{Rect, Size};

@@ -273,11 +273,10 @@ fn terminated(text: &str) -> Vec<u8> {
 
 /// A length, then the text with its NUL in a field of `field_bytes`; what does not fit is cut.
 fn encode_fixed_text(text: &str, field_bytes: usize, out: &mut Vec<u8>) {
-    let mut bytes = utf16_bytes(text);
-    bytes.truncate(field_bytes - 2);
-    out.put_u32(bytes.len() as u32 + 2);
-    out.put(&bytes);
-    out.put_zeros(field_bytes - bytes.len());
+    let length_at = out.len();
+    out.put_u32(0);
+    let bytes = out.put_utf16_field(text, field_bytes) as u32 + 2;
+    out[length_at..length_at + 4].copy_from_slice(&bytes.to_le_bytes());
 }
 
 #[cfg(test)]
