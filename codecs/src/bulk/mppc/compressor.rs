@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::Form;
 use crate::bulk::{
     PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
@@ -118,7 +120,7 @@ impl Compressor {
                 continue;
             };
             misses = 0;
-            literals(&mut self.bits, &self.history[pending..at]);
+            literals(&mut self.bits, &self.history, pending..at);
             self.put_match(at - place, length);
             let after = at + length;
             self.insert_between(at + 1, after.min(end - Places::HASH_BYTES));
@@ -128,7 +130,7 @@ impl Compressor {
                 return false;
             }
         }
-        literals(&mut self.bits, &self.history[pending..end]);
+        literals(&mut self.bits, &self.history, pending..end);
         self.bits.finish().len() < most_bytes
     }
 
@@ -164,36 +166,46 @@ impl Compressor {
             .iter()
             .find(|class| distance >= class.base as usize)
             .unwrap_or(&classes[3]);
-        let value =
-            u64::from(class.prefix) << class.value_bits | (distance as u64 - u64::from(class.base));
-        self.bits.put(value, class.prefix_bits + class.value_bits);
-        if length == 3 {
-            self.bits.put(0, 1);
-            return;
-        }
-        // One less than its bits as ones, a zero, the bits below its highest.
-        let value_bits = length.ilog2();
-        let ones = (1u64 << value_bits) - 2;
-        let value = ones << value_bits | (length as u64 & ((1 << value_bits) - 1));
-        self.bits.put(value, 2 * value_bits);
+        let offset = distance as u64 - u64::from(class.base);
+        let offset = u64::from(class.prefix) << class.value_bits | offset;
+        // One less than its bits as ones, a zero, the bits below its highest; a zero for three.
+        let (code, code_bits) = if length == 3 {
+            (0, 1)
+        } else {
+            let value_bits = length.ilog2();
+            let ones = (1u64 << value_bits) - 2;
+            let below = length as u64 & ((1 << value_bits) - 1);
+            (ones << value_bits | below, 2 * value_bits)
+        };
+        // Both have 50 bits at most.
+        let offset_bits = class.prefix_bits + class.value_bits;
+        self.bits
+            .put(offset << code_bits | code, offset_bits + code_bits);
     }
 }
 
 #[inline(always)]
-fn literals(bits: &mut HighWriter, bytes: &[u8]) {
-    let mut chunks = bytes.chunks_exact(4);
-    for chunk in &mut chunks {
-        let (mut code, mut code_bits) = (0, 0);
-        for &byte in chunk {
-            let (byte, byte_bits) = literal(byte);
-            code = code << byte_bits | byte;
-            code_bits += byte_bits;
+fn literals(bits: &mut HighWriter, history: &[u8], mut range: Range<usize>) {
+    /// As many as a word of the writer takes, were all of nine bits.
+    const MOST: usize = 6;
+    while !range.is_empty() {
+        let count = range.len().min(MOST);
+        let mut word = [0; 8];
+        word.copy_from_slice(&history[range.start..range.start + 8]);
+        let coded = u64::from_be_bytes(word) >> (64 - 8 * count);
+        if coded & u64::from_be_bytes([0x80; 8]) == 0 {
+            // Low literals, such as text has, are coded as they are.
+            bits.put(coded, 8 * count as u32);
+        } else {
+            let (mut code, mut code_bits) = (0, 0);
+            for &byte in &word[..count] {
+                let (byte, byte_bits) = literal(byte);
+                code = code << byte_bits | byte;
+                code_bits += byte_bits;
+            }
+            bits.put(code, code_bits);
         }
-        bits.put(code, code_bits);
-    }
-    for &byte in chunks.remainder() {
-        let (code, code_bits) = literal(byte);
-        bits.put(code, code_bits);
+        range.start += count;
     }
 }
 

@@ -6,9 +6,12 @@ use crate::bulk::{PACKET_COMPRESSED, PACKET_FLUSHED, matches::common_prefix, mpp
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 8;
-/// Places are remembered, and looked up, where this part of the hash is zero: one in sixteen, and
-/// the same ones wherever a piece of data stands.
-const ANCHOR_MASK: u64 = 15;
+/// Places are remembered, and looked up, where so many top bits of the hash are zero: one in
+/// sixteen, and the same ones wherever a piece of data stands.
+const ANCHOR_BITS: u32 = 4;
+/// Bytes whose anchors are found before any of them is looked up: whether a byte is one is hard to
+/// foretell, so that a branch on it would cost more than all the rest.
+const BLOCK_BYTES: usize = 256;
 /// Bytes that are hashed.
 const HASH_BYTES: usize = 8;
 /// Shorter matches cost more than they save, as the second compressor has its own for what is near.
@@ -127,26 +130,33 @@ impl Compressor {
         self.listed.extend([0; 2]);
         let mut matches: u16 = 0;
         let mut pending = first;
+        let mut anchors = [0; BLOCK_BYTES];
         let mut at = first;
         while at + HASH_BYTES <= end {
-            let hash = hash(&self.history[at..]);
-            if hash & ANCHOR_MASK != 0 {
-                at += 1;
-                continue;
+            let block_end = (at + BLOCK_BYTES).min(end - HASH_BYTES + 1);
+            let mut count = 0;
+            let windows = self.history[at..block_end + HASH_BYTES - 1].windows(HASH_BYTES);
+            for (offset, window) in windows.enumerate() {
+                anchors[count] = offset as u8;
+                count += usize::from(hash(window) >> (64 - ANCHOR_BITS) == 0);
             }
-            let Some(found) = self.find(hash, at, pending, end) else {
-                at += 1;
-                continue;
-            };
-            // A message is shorter than 64 KiB, and so are its places and matches.
-            self.listed.extend((found.length as u16).to_le_bytes());
-            self.listed
-                .extend(((found.start - first) as u16).to_le_bytes());
-            self.listed.extend((found.source as u32).to_le_bytes());
-            matches += 1;
-            let after = found.start + found.length;
-            at = after;
-            pending = after;
+            for &offset in &anchors[..count] {
+                let anchor = at + usize::from(offset);
+                if anchor < pending {
+                    continue;
+                }
+                let Some(found) = self.find(anchor, pending, end) else {
+                    continue;
+                };
+                // A message is shorter than 64 KiB, and so are its places and matches.
+                self.listed.extend((found.length as u16).to_le_bytes());
+                self.listed
+                    .extend(((found.start - first) as u16).to_le_bytes());
+                self.listed.extend((found.source as u32).to_le_bytes());
+                matches += 1;
+                pending = found.start + found.length;
+            }
+            at = block_end.max(pending);
         }
         if matches == 0 {
             return false;
@@ -168,10 +178,12 @@ impl Compressor {
 
     /// The match known for `at`, grown backwards as far as `pending`, if it is long enough.
     /// Remembers the place. Those inside a match are remembered from before.
-    fn find(&mut self, hash: u64, at: usize, pending: usize, end: usize) -> Option<Match> {
+    #[inline(always)]
+    fn find(&mut self, at: usize, pending: usize, end: usize) -> Option<Match> {
         let history = &*self.history;
+        let hash = hash(&history[at..at + HASH_BYTES]) << ANCHOR_BITS;
         let slot = (hash >> (64 - SLOT_BITS)) as usize;
-        let tag = (hash >> 8) as u32 >> PLACE_BITS << PLACE_BITS;
+        let tag = (hash << SLOT_BITS >> 32) as u32 >> PLACE_BITS << PLACE_BITS;
         let known = std::mem::replace(&mut self.slots[slot], at as u32 | tag);
         let place = (known & ((1 << PLACE_BITS) - 1)) as usize;
         // No overlap, and nothing from before the history began anew.
@@ -197,14 +209,12 @@ impl Compressor {
     }
 }
 
-/// Of the first [`HASH_BYTES`] of `bytes`.
+/// Of [`HASH_BYTES`] bytes. Its high bits are mixed best.
 #[inline(always)]
 fn hash(bytes: &[u8]) -> u64 {
     let mut word = [0; HASH_BYTES];
-    word.copy_from_slice(&bytes[..HASH_BYTES]);
-    let hash = u64::from_le_bytes(word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    // Its low bits are mixed least.
-    hash ^ hash >> 32
+    word.copy_from_slice(bytes);
+    u64::from_le_bytes(word).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 #[cfg(test)]
