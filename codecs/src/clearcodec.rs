@@ -30,6 +30,7 @@ mod encoder;
 mod glyphs;
 mod residual;
 mod rlex;
+mod row;
 mod strip;
 mod subcodecs;
 #[cfg(test)]

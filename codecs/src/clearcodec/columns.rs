@@ -23,19 +23,28 @@ pub const fn finish_hash(hash: u32, height: usize) -> u32 {
 
 /// The hash of a string of pixels.
 pub fn hash_pixels(pixels: &[Pixel]) -> u32 {
-    let hash = pixels
-        .iter()
-        .fold(0, |hash, &pixel| hash_pixel(hash, pixel));
-    finish_hash(hash, pixels.len())
+    // Four at once, for each one has to wait for the one before.
+    let mut lanes = [0; 4];
+    let (chunks, rest) = pixels.as_chunks::<4>();
+    for chunk in chunks {
+        for (lane, &pixel) in lanes.iter_mut().zip(chunk) {
+            *lane = hash_pixel(*lane, pixel);
+        }
+    }
+    let rest = rest.iter().chain(&lanes);
+    finish_hash(
+        rest.fold(0, |hash, &pixel| hash_pixel(hash, pixel)),
+        pixels.len(),
+    )
 }
 
-/// Where the strings of pixels with some hash may be. What is found may have been replaced since,
-/// and is to be compared.
+/// Where the strings of pixels with some hash may be. What is found may be another, or have been
+/// replaced since, and is to be compared.
 #[derive(Clone, Debug)]
 pub struct HashIndex {
-    /// Hash and slot, in places for [`Self::WAYS`] of them, the last that was put in first. There
-    /// are as many places as a power of two.
-    places: Vec<[(u32, u16); Self::WAYS]>,
+    /// High bits of a hash, and a slot, in places for [`Self::WAYS`] of them, the last that was put
+    /// in first. There are as many places as a power of two.
+    places: Vec<[(u16, u16); Self::WAYS]>,
 }
 
 impl HashIndex {
@@ -50,21 +59,31 @@ impl HashIndex {
     }
 
     /// The slot that was put in under this hash.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u32) -> Option<usize> {
-        let place = self.places[self.place(hash)];
-        let found = place.iter().find(|(of, _)| *of == hash);
-        found.map(|(_, slot)| usize::from(*slot))
+        let tag = tag(hash);
+        let place = &self.places[self.place(hash)];
+        // Which one is as good as random: no branch should depend on it.
+        let mut slot = None;
+        for &(of, at) in place.iter().rev() {
+            slot = if of == tag {
+                Some(usize::from(at))
+            } else {
+                slot
+            };
+        }
+        slot
     }
 
     /// Puts a slot in.
     pub fn insert(&mut self, hash: u32, slot: usize) {
+        let tag = tag(hash);
         let place = self.place(hash);
         let place = &mut self.places[place];
         // The place of a hash that is there already, or else the one for longest.
-        let last = place.iter().position(|(of, _)| *of == hash);
+        let last = place.iter().position(|(of, _)| *of == tag);
         place[..=last.unwrap_or(Self::WAYS - 1)].rotate_right(1);
-        place[0] = (hash, slot as u16);
+        place[0] = (tag, slot as u16);
     }
 
     #[inline]
@@ -75,6 +94,11 @@ impl HashIndex {
     fn memory_bytes(&self) -> usize {
         size_of_val(self.places.as_slice())
     }
+}
+
+/// The high bits of a hash.
+const fn tag(hash: u32) -> u16 {
+    (hash >> 16) as u16
 }
 
 /// Codes columns against the caches that the decoder has as well.
@@ -96,17 +120,25 @@ impl ColumnWriter {
     }
 
     /// Whether a column with this hash has most likely been sent before.
-    #[inline]
+    #[inline(always)]
     pub fn knows(&self, hash: u32) -> bool {
         self.by_bar.find(hash).is_some()
     }
 
-    /// Appends a column of a band with this background.
-    pub fn write(&mut self, column: &[Pixel], hash: u32, background: Pixel, out: &mut Vec<u8>) {
-        if let Some(slot) = found(&self.by_bar, hash, &self.caches.bars, column) {
-            out.extend((0x8000 | slot as u16).to_le_bytes());
-            return;
-        }
+    /// The slot of a column that both sides have.
+    #[inline(always)]
+    pub fn find(&self, column: &[Pixel], hash: u32) -> Option<usize> {
+        found(&self.by_bar, hash, &self.caches.bars, column)
+    }
+
+    /// Appends a column of a band with this background that is new, and returns its slot.
+    pub fn put(
+        &mut self,
+        column: &[Pixel],
+        hash: u32,
+        background: Pixel,
+        out: &mut Vec<u8>,
+    ) -> usize {
         let is_background = |pixel: &Pixel| *pixel == background;
         let on = column
             .iter()
@@ -116,9 +148,11 @@ impl ColumnWriter {
         let off = column.len() - below.take_while(|pixel| is_background(pixel)).count();
         let on = if on == column.len() { off } else { on };
         self.write_short(&column[on..off], on, out);
-        self.by_bar.insert(hash, self.caches.bars.cursor());
+        let slot = self.caches.bars.cursor();
+        self.by_bar.insert(hash, slot);
         let bars = &mut self.caches.bars;
         bars.push(column.len(), background, on, &column[on..off]);
+        slot
     }
 
     fn write_short(&mut self, short: &[Pixel], on: usize, out: &mut Vec<u8>) {
@@ -147,7 +181,14 @@ impl ColumnWriter {
     }
 }
 
+#[inline(always)]
 fn found(index: &HashIndex, hash: u32, storage: &BarStorage, pixels: &[Pixel]) -> Option<usize> {
     let slot = index.find(hash)?;
-    (storage.get(slot) == pixels).then_some(slot)
+    // Few pixels: a call to compare them would cost more than that.
+    let known = storage.get(slot);
+    let difference = known
+        .iter()
+        .zip(pixels)
+        .fold(0, |all, (a, b)| all | (a ^ b));
+    (known.len() == pixels.len() && difference == 0).then_some(slot)
 }

@@ -1,13 +1,13 @@
 use std::ops::Range;
 
-use super::columns::{ColumnWriter, HashIndex, finish_hash, hash_pixel};
+use super::columns::{ColumnWriter, HashIndex, hash_pixels};
 use super::glyphs::GlyphStorage;
-use super::residual::{RunWriter, opaque_pixels};
+use super::residual::RunWriter;
 use super::rlex::RlexEncoder;
 use super::strip::Strip;
 use super::{
-    FLAG_GLYPH_HIT, FLAG_GLYPH_INDEX, GLYPH_SLOTS, MAX_BAND_HEIGHT, MAX_GLYPH_PIXELS, Pixel, bgr,
-    push_pixels, subcodecs,
+    FLAG_GLYPH_HIT, FLAG_GLYPH_INDEX, GLYPH_SLOTS, MAX_BAND_HEIGHT, MAX_GLYPH_PIXELS, OPAQUE,
+    Pixel, bgr, push_pixels, subcodecs,
 };
 use crate::geometry::{Point, Rect, Size};
 use crate::picture::PictureRef;
@@ -36,7 +36,7 @@ pub struct ClearCodecEncoder {
     next_glyph: usize,
     strip: Strip,
     parts: Vec<(Range<usize>, bool)>,
-    row: Vec<Pixel>,
+    glyph: Vec<Pixel>,
     runs: RunWriter,
     bands: Vec<u8>,
     rlex: RlexEncoder,
@@ -60,7 +60,7 @@ impl ClearCodecEncoder {
             next_glyph: 0,
             strip: Strip::default(),
             parts: Vec::new(),
-            row: Vec::new(),
+            glyph: Vec::new(),
             runs: RunWriter::default(),
             bands: Vec::new(),
             rlex: RlexEncoder::default(),
@@ -113,25 +113,23 @@ impl ClearCodecEncoder {
     /// Whether a small picture has been sent before, and its slot: the one where it is, or the
     /// next, which it takes.
     fn glyph(&mut self, source: &PictureRef<'_>) -> (bool, usize) {
-        let Size { width, height } = source.size();
-        self.row.resize((width * height) as usize, 0);
-        let rows = self.row.chunks_exact_mut(width as usize);
-        (0..height)
-            .zip(rows)
-            .for_each(|(y, row)| opaque_pixels(source.row(y), row));
-        let hash = self
-            .row
-            .iter()
-            .fold(0, |hash, &pixel| hash_pixel(hash, pixel));
-        let hash = finish_hash(hash, self.row.len());
+        self.glyph.clear();
+        for y in 0..source.size().height {
+            let pixels = source.row(y).as_chunks().0;
+            let pixels = pixels
+                .iter()
+                .map(|&pixel| Pixel::from_le_bytes(pixel) | OPAQUE);
+            self.glyph.extend(pixels);
+        }
+        let hash = hash_pixels(&self.glyph);
         if let Some(index) = self.by_glyph.find(hash)
-            && self.glyphs.get(index) == self.row
+            && self.glyphs.get(index) == self.glyph
         {
             return (true, index);
         }
         let index = self.next_glyph;
         self.next_glyph = (index + 1) % GLYPH_SLOTS;
-        self.glyphs.replace(index).extend_from_slice(&self.row);
+        self.glyphs.replace(index).extend_from_slice(&self.glyph);
         self.by_glyph.insert(hash, index);
         (false, index)
     }
@@ -144,25 +142,22 @@ impl ClearCodecEncoder {
         let width = width as usize;
         let few = FEW_CHANGES + width / WIDTH_A_CHANGE;
         self.strip.start(width);
-        let mut row = std::mem::take(&mut self.row);
-        row.resize(width, 0);
         for y in 0..height {
-            opaque_pixels(source.row(y), &mut row);
-            let changes = row
-                .windows(2)
-                .map(|pair| u32::from(pair[0] != pair[1]))
-                .sum::<u32>();
-            if changes as usize <= few {
+            let mut row = self.strip.take_spare();
+            if row.fill(source.row(y)) <= few {
                 self.finish_strip(y);
-                self.runs.push(&row);
+                row.runs(0..width, |color, length| {
+                    self.runs.push(color, length);
+                    true
+                });
+                self.strip.give_back(row);
             } else {
                 if self.strip.rows() == MAX_BAND_HEIGHT {
                     self.finish_strip(y);
                 }
-                self.strip.push(&row);
+                self.strip.push(row);
             }
         }
-        self.row = row;
         self.finish_strip(height);
         self.runs.finish();
     }
@@ -188,7 +183,11 @@ impl ClearCodecEncoder {
                 if *is_covered {
                     self.runs.skip(columns.len());
                 } else {
-                    self.runs.push(self.strip.row(y, columns));
+                    let row = self.strip.row(y);
+                    row.runs(columns.clone(), |color, length| {
+                        self.runs.push(color, length);
+                        true
+                    });
                 }
             }
         }
@@ -216,11 +215,17 @@ impl ClearCodecEncoder {
         let rows = self.strip.rows();
         let raw_bytes = 3 * columns.len() * rows;
         let limit = raw_bytes.min(run_bytes - subcodecs::HEADER_BYTES);
-        let pixels = (0..rows).map(|y| self.strip.row(y, columns));
         let size = Size::new(columns.len() as u32, rows as u32);
         let rect = Rect::at(Point::new(columns.start as i32, top as i32), size);
         let out = &mut self.rectangles;
-        if self.rlex.encode(pixels.clone(), limit) {
+        self.rlex.clear();
+        let has_few_colors = (0..rows).all(|y| {
+            let row = self.strip.row(y);
+            row.runs(columns.clone(), |color, length| {
+                self.rlex.push(color, length)
+            })
+        });
+        if has_few_colors && self.rlex.finish(limit) {
             subcodecs::push_header(&rect, subcodecs::RLEX, self.rlex.data.len(), out);
             out.extend_from_slice(&self.rlex.data);
             return true;
@@ -229,7 +234,9 @@ impl ClearCodecEncoder {
             return false;
         }
         subcodecs::push_header(&rect, subcodecs::RAW, raw_bytes, out);
-        pixels.for_each(|row| push_pixels(row, out));
+        for y in 0..rows {
+            push_pixels(&self.strip.row(y).pixels()[columns.clone()], out);
+        }
         true
     }
 }

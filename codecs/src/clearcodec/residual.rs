@@ -1,6 +1,6 @@
 //! The first layer: runs of one color (`[MS-RDPEGFX] 2.2.4.1.1.1`).
 
-use super::{ClearCodecError, OPAQUE, Pixel, bgr, pixel, push_run, take, take_run};
+use super::{ClearCodecError, Pixel, bgr, pixel, push_run, take, take_run};
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
 
 /// Pixels that are written at once, whether or not all are due, where the row has room and what
@@ -70,24 +70,26 @@ impl RunWriter {
         self.grow(count);
     }
 
-    /// Goes on with `pixels`.
-    pub fn push(&mut self, mut pixels: &[Pixel]) {
-        while let Some(&next) = pixels.first() {
-            if self.color.is_some_and(|color| color != next) {
-                self.finish();
-            }
-            self.color = Some(next);
-            let same = same_prefix(next, pixels);
-            self.grow(same);
-            pixels = &pixels[same..];
+    /// Goes on with a run.
+    #[inline(always)]
+    pub fn push(&mut self, color: Pixel, length: usize) {
+        if self.color.is_some_and(|open| open != color) {
+            self.finish();
         }
+        self.color = Some(color);
+        self.grow(length);
     }
 
     /// Writes the run that is open. Pixels of any color alone need no run.
     pub fn finish(&mut self) {
         if let (Some(color), run @ 1..) = (self.color.take(), self.run) {
-            self.data.extend(bgr(color));
-            push_run(run, &mut self.data);
+            let [blue, green, red] = bgr(color);
+            if run < u32::from(u8::MAX) {
+                self.data.extend_from_slice(&[blue, green, red, run as u8]);
+            } else {
+                self.data.extend_from_slice(&[blue, green, red]);
+                push_run(run, &mut self.data);
+            }
             self.run = 0;
         }
     }
@@ -95,29 +97,6 @@ impl RunWriter {
     fn grow(&mut self, count: usize) {
         // Both edges of a picture have 16 bits: their product fits.
         self.run += count as u32;
-    }
-}
-
-/// How many pixels at the start are `color`.
-pub fn same_prefix(color: Pixel, pixels: &[Pixel]) -> usize {
-    const LANES: usize = 16;
-    // Most runs end soon.
-    if let Some(at) = pixels.iter().take(4).position(|&pixel| pixel != color) {
-        return at;
-    }
-    let (chunks, _) = pixels.as_chunks::<LANES>();
-    let whole = chunks
-        .iter()
-        .take_while(|chunk| chunk.iter().fold(0, |all, &pixel| all | (pixel ^ color)) == 0)
-        .count();
-    let rest = &pixels[whole * LANES..];
-    whole * LANES + rest.iter().take_while(|&&pixel| pixel == color).count()
-}
-
-/// A row of a picture as the encoder has it.
-pub fn opaque_pixels(row: &[u8], pixels: &mut [Pixel]) {
-    for (to, from) in pixels.iter_mut().zip(row.as_chunks().0) {
-        *to = Pixel::from_le_bytes(*from) | OPAQUE;
     }
 }
 
@@ -169,7 +148,7 @@ mod tests {
     fn a_length_has_the_fewest_bytes_that_hold_it() {
         for (pixels, bytes) in [(254, 4), (255, 6), (65_534, 6), (65_535, 10), (70_000, 10)] {
             let mut writer = RunWriter::default();
-            writer.push(&vec![pixel([5, 5, 5]); pixels]);
+            writer.push(pixel([5, 5, 5]), pixels);
             writer.finish();
             assert_eq!(writer.data.len(), bytes, "{pixels}");
             let drawn = drawn(&writer.data, Size::new(pixels as u32, 1)).unwrap();
@@ -182,9 +161,10 @@ mod tests {
         let [a, b] = [pixel([1, 1, 1]), pixel([2, 2, 2])];
         let mut writer = RunWriter::default();
         writer.skip(2);
-        writer.push(&[a]);
+        writer.push(a, 1);
         writer.skip(3);
-        writer.push(&[a, b]);
+        writer.push(a, 1);
+        writer.push(b, 1);
         writer.skip(1);
         writer.finish();
         assert_eq!(writer.data, [1, 1, 1, 7, 2, 2, 2, 2]);
@@ -192,15 +172,5 @@ mod tests {
         writer.skip(9);
         writer.finish();
         assert!(writer.data.is_empty());
-    }
-
-    #[test]
-    fn the_same_pixels_at_the_start_are_counted_across_chunks() {
-        for same in 0..70 {
-            let mut pixels = vec![7; same];
-            assert_eq!(same_prefix(7, &pixels), same);
-            pixels.extend([8, 7, 7]);
-            assert_eq!(same_prefix(7, &pixels), same);
-        }
     }
 }

@@ -6,11 +6,15 @@
 //! the palette needs. A good palette has its colors in the order in which they follow each other.
 
 use super::residual::BLOCK;
-use super::{ClearCodecError, Pixel, pixel, push_pixels, push_run, residual, take, take_run};
+use super::{ClearCodecError, Pixel, pixel, push_pixels, push_run, take, take_run};
 use crate::picture::{BYTES_PER_PIXEL, PictureMut};
 
 /// The most colors of a palette.
 const MAX_COLORS: usize = 127;
+/// Places by hash for the colors of a palette, as a power of two: eight times as many.
+const TABLE_BITS: u32 = 10;
+/// What stands in a free place.
+const NO_INDEX: u8 = u8::MAX;
 /// The fewest bytes of a segment, which is a pixel at least.
 const MIN_SEGMENT_BYTES: usize = 2;
 
@@ -85,8 +89,8 @@ pub fn draw(mut data: &[u8], target: &mut PictureMut<'_>) -> Result<(), ClearCod
 #[derive(Debug)]
 pub struct RlexEncoder {
     palette: Vec<Pixel>,
-    /// By a color's hash: its index in the palette, or what an earlier rectangle left there.
-    indexes: [u8; 1024],
+    /// By a color's hash, or at the next free place after that: its index in the palette.
+    indexes: [u8; 1 << TABLE_BITS],
     /// Index and length of each run of one color.
     runs: Vec<(u8, u32)>,
     pub data: Vec<u8>,
@@ -96,7 +100,7 @@ impl Default for RlexEncoder {
     fn default() -> Self {
         Self {
             palette: Vec::with_capacity(MAX_COLORS),
-            indexes: [0; 1024],
+            indexes: [NO_INDEX; 1 << TABLE_BITS],
             runs: Vec::new(),
             data: Vec::new(),
         }
@@ -104,10 +108,26 @@ impl Default for RlexEncoder {
 }
 
 impl RlexEncoder {
-    /// Codes rows of pixels into `data`; false where there are too many colors, or it would take
-    /// `limit` bytes or more.
-    pub fn encode<'a>(&mut self, rows: impl Iterator<Item = &'a [Pixel]>, limit: usize) -> bool {
-        if !self.find_runs(rows) || 1 + 3 * self.palette.len() >= limit {
+    /// Starts a rectangle.
+    pub fn clear(&mut self) {
+        self.palette.clear();
+        self.indexes.fill(NO_INDEX);
+        self.runs.clear();
+    }
+
+    /// Goes on with a run; false where there are too many colors.
+    #[inline(always)]
+    pub fn push(&mut self, color: Pixel, length: usize) -> bool {
+        let index = self.index(color);
+        if let Some(index) = index {
+            self.runs.push((index, length as u32));
+        }
+        index.is_some()
+    }
+
+    /// Codes the rectangle into `data`; false where it would take `limit` bytes or more.
+    pub fn finish(&mut self, limit: usize) -> bool {
+        if 1 + 3 * self.palette.len() >= limit {
             return false;
         }
         self.data.clear();
@@ -144,38 +164,23 @@ impl RlexEncoder {
         self.data.len() < limit
     }
 
-    /// Finds the runs of each row; false where there are too many colors.
-    fn find_runs<'a>(&mut self, rows: impl Iterator<Item = &'a [Pixel]>) -> bool {
-        self.palette.clear();
-        self.runs.clear();
-        for mut row in rows {
-            while let Some(&color) = row.first() {
-                let Some(index) = self.index(color) else {
-                    return false;
-                };
-                let length = residual::same_prefix(color, row);
-                self.runs.push((index, length as u32));
-                row = &row[length..];
-            }
-        }
-        true
-    }
-
     /// The index of a color in the palette, which gets it; `None` where that is full.
+    #[inline(always)]
     fn index(&mut self, color: Pixel) -> Option<u8> {
-        let hint = &mut self.indexes[(color.wrapping_mul(0x9E37_79B1) >> 22) as usize];
-        if self.palette.get(usize::from(*hint)) == Some(&color) {
-            return Some(*hint);
-        }
-        *hint = match self.palette.iter().position(|&other| other == color) {
-            Some(index) => index,
-            None if self.palette.len() == MAX_COLORS => return None,
-            None => {
-                self.palette.push(color);
-                self.palette.len() - 1
+        let mut place = (color.wrapping_mul(0x9E37_79B1) >> (32 - TABLE_BITS)) as usize;
+        loop {
+            let index = self.indexes[place];
+            match self.palette.get(usize::from(index)) {
+                Some(&other) if other == color => return Some(index),
+                Some(_) => place = (place + 1) % self.indexes.len(),
+                None if self.palette.len() == MAX_COLORS => return None,
+                None => {
+                    self.indexes[place] = self.palette.len() as u8;
+                    self.palette.push(color);
+                    return Some(self.indexes[place]);
+                }
             }
-        } as u8;
-        Some(*hint)
+        }
     }
 }
 
@@ -286,19 +291,19 @@ mod tests {
                 .take(width * height)
                 .collect();
             let mut encoder = RlexEncoder::default();
-            let rows = pixels.chunks(width);
+            let mut runs = pixels.chunk_by(|a, b| a == b);
             let mut distinct = pixels.clone();
             distinct.sort_unstable();
             distinct.dedup();
-            let fits = encoder.encode(rows.clone(), usize::MAX);
+            let fits = runs.all(|run| encoder.push(run[0], run.len())) && encoder.finish(usize::MAX);
             prop_assert_eq!(fits, distinct.len() <= MAX_COLORS);
             if fits {
                 let picture = drawn(&encoder.data, Size::new(width as u32, height as u32)).unwrap();
                 let drawn = picture.data().as_chunks().0.iter().map(|bytes| Pixel::from_le_bytes(*bytes));
                 prop_assert!(drawn.eq(pixels.iter().copied()));
                 let bytes = encoder.data.len();
-                prop_assert!(!encoder.encode(rows.clone(), bytes));
-                prop_assert!(encoder.encode(rows, bytes + 1));
+                prop_assert!(!encoder.finish(bytes));
+                prop_assert!(encoder.finish(bytes + 1));
             }
         }
 

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::columns::{ColumnWriter, finish_hash, hash_pixel};
+use super::row::Row;
 use super::{MAX_BAND_HEIGHT, Pixel};
+use crate::simd::dispatch;
 
 /// Bytes before the columns of a band.
 pub const BAND_HEADER_BYTES: u32 = 11;
@@ -13,21 +15,47 @@ pub const BAND_HEADER_BYTES: u32 = 11;
 const CHANGE_BYTES: u32 = 3;
 /// What a column costs that is in the cache.
 const KNOWN_BYTES: u32 = 2;
+/// Columns that are measured at once.
+const GROUP: usize = 16;
 
 /// Rows, and of each column what there is to know about it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Strip {
     width: usize,
-    rows: usize,
-    pixels: Vec<Pixel>,
-    hashes: Vec<u32>,
-    /// In how many rows a column differs from the one before.
-    changes: Vec<u32>,
-    /// In how many rows it differs from its own first pixel.
-    marks: Vec<u32>,
+    count: usize,
+    /// As many as were ever needed; the first `count` belong to the strip.
+    rows: Vec<Row>,
+    columns: Vec<ColumnGroup>,
     /// By column: whether it comes to a band at the least cost if the next one is in none, and if
     /// the next one is in one.
     came_from_band: Vec<[bool; 2]>,
+    /// Columns on their way into a band.
+    gathered: [[Pixel; MAX_BAND_HEIGHT]; GROUP],
+}
+
+/// Columns side by side.
+#[derive(Clone, Copy, Debug)]
+struct ColumnGroup {
+    hashes: [u32; GROUP],
+    /// In how many rows a column differs from the one before.
+    changes: [u32; GROUP],
+    /// In how many rows it differs from its own first pixel.
+    marks: [u32; GROUP],
+    /// Bit by bit: which of them differ from the one before.
+    news: u16,
+}
+
+impl Default for Strip {
+    fn default() -> Self {
+        Self {
+            width: 0,
+            count: 0,
+            rows: Vec::new(),
+            columns: Vec::new(),
+            came_from_band: Vec::new(),
+            gathered: [[0; MAX_BAND_HEIGHT]; GROUP],
+        }
+    }
 }
 
 impl Strip {
@@ -39,44 +67,47 @@ impl Strip {
 
     /// Starts another strip of the same width.
     pub fn clear(&mut self) {
-        self.rows = 0;
-        self.pixels.clear();
-        for values in [&mut self.hashes, &mut self.changes, &mut self.marks] {
-            values.clear();
-            values.resize(self.width, 0);
-        }
+        self.count = 0;
     }
 
     /// Rows so far.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.count
+    }
+
+    /// A row to be filled and [pushed](Self::push), with something in it.
+    pub fn take_spare(&mut self) -> Row {
+        if self.count == self.rows.len() {
+            return Row::default();
+        }
+        // Any row behind the last will do, and this one is the last to be needed.
+        self.rows.pop().unwrap_or_default()
     }
 
     /// Adds a row.
-    pub fn push(&mut self, row: &[Pixel]) {
-        debug_assert!(row.len() == self.width && self.rows < MAX_BAND_HEIGHT);
-        self.pixels.extend_from_slice(row);
-        self.rows += 1;
-        for (hash, &pixel) in self.hashes.iter_mut().zip(row) {
-            *hash = hash_pixel(*hash, pixel);
-        }
-        for (marks, (&pixel, &first)) in self.marks.iter_mut().zip(row.iter().zip(&self.pixels)) {
-            *marks += u32::from(pixel != first);
-        }
-        for (changes, pair) in self.changes[1..].iter_mut().zip(row.windows(2)) {
-            *changes += u32::from(pair[0] != pair[1]);
-        }
+    pub fn push(&mut self, row: Row) {
+        debug_assert!(row.width() == self.width && self.count < MAX_BAND_HEIGHT);
+        self.rows.push(row);
+        let last = self.rows.len() - 1;
+        self.rows.swap(self.count, last);
+        self.count += 1;
     }
 
-    /// Columns `columns` of row `y`.
-    pub fn row(&self, y: usize, columns: &Range<usize>) -> &[Pixel] {
-        &self.pixels[y * self.width..][columns.clone()]
+    /// Keeps the memory of a row that does not belong to the strip.
+    pub fn give_back(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    /// A row.
+    pub fn row(&self, y: usize) -> &Row {
+        &self.rows[y]
     }
 
     /// How often the color changes along the rows, within `columns`.
     pub fn changes(&self, columns: &Range<usize>) -> usize {
-        let inner = columns.start + 1..columns.end;
-        self.changes[inner].iter().sum::<u32>() as usize
+        let rows = self.rows[..self.count].iter();
+        rows.map(|row| row.changes(columns.start + 1..columns.end))
+            .sum()
     }
 
     /// Cuts the strip into columns that go into a band and columns that do not, by turns: `parts`
@@ -85,23 +116,26 @@ impl Strip {
     /// Each column has a price either way, and so has the start of a band; the cheapest way from
     /// left to right is found in one pass there and one back.
     pub fn cut(&mut self, known: &ColumnWriter, parts: &mut Vec<(Range<usize>, bool)>) {
-        for hash in &mut self.hashes {
-            *hash = finish_hash(*hash, self.rows);
-        }
-        self.came_from_band.clear();
+        self.measure();
+        self.came_from_band.resize(self.width, [false; 2]);
         let (mut beside, mut within) = (0, BAND_HEADER_BYTES);
-        for x in 0..self.width {
-            let from = [within < beside, within <= beside + BAND_HEADER_BYTES];
-            self.came_from_band.push(from);
-            let (cheapest, go_on) = (beside.min(within), within.min(beside + BAND_HEADER_BYTES));
-            beside = cheapest + CHANGE_BYTES * self.changes[x];
-            within = go_on + self.band_bytes(x, known);
+        let groups = self.came_from_band.chunks_mut(GROUP).zip(&self.columns);
+        for (came_from_band, group) in groups {
+            let prices = group.band_bytes(self.count, known);
+            for (at, came_from_band) in came_from_band.iter_mut().enumerate() {
+                let start = beside + BAND_HEADER_BYTES;
+                *came_from_band = [within < beside, within <= start];
+                (beside, within) = (
+                    beside.min(within) + CHANGE_BYTES * group.changes[at],
+                    within.min(start) + prices[at],
+                );
+            }
         }
         parts.clear();
         let mut in_band = within < beside;
         let mut end = self.width;
-        for x in (0..self.width).rev() {
-            let before = self.came_from_band[x][usize::from(in_band)];
+        for (x, came_from_band) in self.came_from_band.iter().enumerate().rev() {
+            let before = came_from_band[usize::from(in_band)];
             if x == 0 || before != in_band {
                 parts.push((x..end, in_band));
                 end = x;
@@ -111,37 +145,78 @@ impl Strip {
         parts.reverse();
     }
 
-    /// What a column costs in a band.
-    fn band_bytes(&self, x: usize, known: &ColumnWriter) -> u32 {
-        let hash = self.hashes[x];
-        if known.knows(hash) || (x > 0 && self.hashes[x - 1] == hash) {
-            return KNOWN_BYTES;
-        }
-        let is_noise = self.changes[x] * 4 > 3 * self.rows as u32;
-        // What is drawn once will be drawn again, and a part of its price is for later; but a
-        // photograph had better keep out of the caches.
-        KNOWN_BYTES + self.marks[x] * if is_noise { 4 } else { 1 }
+    /// Fills `columns`.
+    fn measure(&mut self) {
+        let rows = &self.rows[..self.count];
+        self.columns.clear();
+        dispatch(
+            #[inline(always)]
+            || {
+                for start in (0..self.width).step_by(GROUP) {
+                    self.columns.push(ColumnGroup::of(rows, start));
+                }
+            },
+        );
     }
 
     /// Appends the columns of a band.
     pub fn write_band(
-        &self,
+        &mut self,
         columns: &Range<usize>,
         writer: &mut ColumnWriter,
         out: &mut Vec<u8>,
         background: Pixel,
     ) {
-        const GROUP: usize = 16;
-        let mut group = [[0; MAX_BAND_HEIGHT]; GROUP];
-        for start in columns.clone().step_by(GROUP) {
-            let some = start..columns.end.min(start + GROUP);
-            for y in 0..self.rows.min(MAX_BAND_HEIGHT) {
-                for (column, &pixel) in group.iter_mut().zip(self.row(y, &some)) {
-                    column[y] = pixel;
-                }
+        let rows = &self.rows[..self.count];
+        let pixels = &mut self.gathered;
+        let mut slot = 0;
+        let groups = columns.start / GROUP..columns.end.div_ceil(GROUP);
+        for (index, group) in groups.clone().zip(&self.columns[groups]) {
+            let start = index * GROUP;
+            let inside = columns.start.max(start)..columns.end.min(start + GROUP);
+            let inside = inside.start - start..inside.end - start;
+            // Which columns are others than the one before.
+            let mut news = group.news & (u16::MAX >> (GROUP - inside.end));
+            news &= u16::MAX << inside.start;
+            if start + inside.start == columns.start {
+                news |= 1 << inside.start;
             }
-            for (column, x) in group.iter().zip(some) {
-                writer.write(&column[..self.rows], self.hashes[x], background, out);
+            let count = news.count_ones() as usize;
+            // All are looked up at once, so that what waits for memory waits together.
+            let mut slots = [Some(slot); GROUP + 1];
+            for (at, (column, slot)) in ones(news).zip(pixels.iter_mut().zip(&mut slots[1..])) {
+                let column = &mut column[..self.count];
+                for (to, row) in column.iter_mut().zip(rows) {
+                    *to = row.window::<{ GROUP + 1 }>(start)[1 + at];
+                }
+                *slot = writer.find(column, group.hashes[at]);
+            }
+            if slots[..=count].iter().all(Option::is_some) {
+                let mut headers = [[0; 2]; GROUP];
+                for (header, at) in headers.iter_mut().zip(inside.clone()) {
+                    // The number of columns up to this one that are others.
+                    let number = (news << (GROUP - 1 - at)).count_ones() as usize;
+                    slot = slots[number].unwrap_or(slot);
+                    *header = known_header(slot);
+                }
+                out.extend_from_slice(headers[..inside.len()].as_flattened());
+                continue;
+            }
+            let mut done = 0;
+            for at in inside {
+                if news >> at & 1 != 0 {
+                    done += 1;
+                    // What comes now may be among those that have been put in since.
+                    let (column, hash) = (&pixels[done - 1][..self.count], group.hashes[at]);
+                    match writer.find(column, hash) {
+                        Some(known) => slot = known,
+                        None => {
+                            slot = writer.put(column, hash, background, out);
+                            continue;
+                        }
+                    }
+                }
+                out.extend_from_slice(&known_header(slot));
             }
         }
     }
@@ -149,16 +224,82 @@ impl Strip {
     /// The color that most pixels of the first row have within `columns`, if more than half do;
     /// else one that some have.
     pub fn background(&self, columns: &Range<usize>) -> Pixel {
-        let (mut color, mut votes) = (0, 0u32);
-        for &pixel in self.row(0, columns) {
-            if votes == 0 {
-                (color, votes) = (pixel, 1);
-            } else if pixel == color {
-                votes += 1;
+        let (mut color, mut votes) = (0, 0);
+        self.rows[0].runs(columns.clone(), |other, length| {
+            if other == color {
+                votes += length;
+            } else if votes >= length {
+                votes -= length;
             } else {
-                votes -= 1;
+                (color, votes) = (other, length - votes);
             }
-        }
+            true
+        });
         color
     }
+}
+
+/// Stands for a column that is in a slot.
+fn known_header(slot: usize) -> [u8; 2] {
+    (0x8000 | slot as u16).to_le_bytes()
+}
+
+impl ColumnGroup {
+    /// Those from `start` on; rows have that many pixels, or some more behind their last.
+    #[inline(always)]
+    fn of(rows: &[Row], start: usize) -> Self {
+        let mut group = Self {
+            hashes: [0; GROUP],
+            changes: [0; GROUP],
+            marks: [0; GROUP],
+            news: 0,
+        };
+        let mut first = [0; GROUP];
+        for (y, row) in rows.iter().enumerate() {
+            let window = row.window::<{ GROUP + 1 }>(start);
+            if y == 0 {
+                first.copy_from_slice(&window[1..]);
+            }
+            for at in 0..GROUP {
+                let (before, pixel) = (window[at], window[at + 1]);
+                group.hashes[at] = hash_pixel(group.hashes[at], pixel);
+                group.changes[at] += u32::from(pixel != before);
+                group.marks[at] += u32::from(pixel != first[at]);
+            }
+        }
+        group.hashes = group.hashes.map(|hash| finish_hash(hash, rows.len()));
+        for (at, &changes) in group.changes.iter().enumerate() {
+            group.news |= u16::from(changes > 0) << at;
+        }
+        group
+    }
+
+    /// What each column costs in a band.
+    #[inline(always)]
+    fn band_bytes(&self, rows: usize, known: &ColumnWriter) -> [u32; GROUP] {
+        let mut bytes = [KNOWN_BYTES; GROUP];
+        for at in ones(self.news) {
+            let is_noise = self.changes[at] * 4 > 3 * rows as u32;
+            // What is drawn once will be drawn again, and a part of its price is for later; but a
+            // photograph had better keep out of the caches.
+            let new_bytes = self.marks[at] * if is_noise { 4 } else { 1 };
+            // Hard to foretell: no branch should depend on it.
+            bytes[at] += if known.knows(self.hashes[at]) {
+                0
+            } else {
+                new_bytes
+            };
+        }
+        bytes
+    }
+}
+
+/// The places of the bits that are set.
+#[inline(always)]
+fn ones(mut bits: u16) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = bits.trailing_zeros() as usize;
+        bits &= bits.wrapping_sub(1);
+        (at < GROUP).then_some(at)
+    })
 }
