@@ -105,6 +105,11 @@ impl ChannelReassembler {
         self.is_suspended
     }
 
+    /// True between the first chunk of a message and its last.
+    pub fn is_partial(&self) -> bool {
+        self.partial.is_some()
+    }
+
     /// Takes the user data of one MCS PDU, header included, and yields the message that it
     /// completes. A message in a single chunk that is not compressed is not copied. `bulk` is that
     /// of the whole connection.

@@ -304,8 +304,14 @@ impl ClientConnection {
         is_sent
     }
 
-    /// Tells the server which part of the desktop is visible; `None` stops drawing.
+    /// Tells the server which part of the desktop is visible; `None` stops drawing
+    /// (`[MS-RDPBCGR] 2.2.11.3`), and acknowledging with it: a server that draws all the same must
+    /// not wait for anyone (`[MS-RDPEGFX] 2.2.2.13`).
     pub fn suppress_output(&mut self, visible: Option<Rect>) {
+        if self.phase != Phase::Closed {
+            self.dynamic.set_acknowledging(visible.is_some());
+            self.flush_dynamic();
+        }
         if let (Phase::Active, Some(share)) = (&self.phase, &self.share) {
             share.suppress_output(visible, self.io_channel, &mut self.outbox);
         }
@@ -359,6 +365,13 @@ impl ClientConnection {
             Phase::Active | Phase::ShuttingDown => ConnectionStep::Active,
             Phase::Closed => self.last_step,
         }
+    }
+
+    /// True where something has begun to come and is not whole yet.
+    pub fn is_mid_message(&self) -> bool {
+        self.reader.pending_bytes() > 0
+            || self.static_channels.is_mid_message()
+            || self.dynamic.is_mid_message()
     }
 
     /// What the server does and can, as far as it told.

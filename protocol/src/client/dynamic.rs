@@ -47,6 +47,22 @@ impl Dynamic {
             .is_some_and(|(_, pipeline)| pipeline.acknowledge_frame(report))
     }
 
+    /// True where a message has begun to come and has not ended.
+    pub(super) fn is_mid_message(&self) -> bool {
+        self.channels.is_mid_message()
+    }
+
+    /// Acknowledges the pipeline's frames from here on, or does not.
+    pub(super) fn set_acknowledging(&mut self, is_on: bool) {
+        if let Some((_, pipeline)) = &mut self.pipeline {
+            if is_on {
+                pipeline.resume_acknowledgement();
+            } else {
+                pipeline.suspend_acknowledgement();
+            }
+        }
+    }
+
     /// Asks for other monitors. A lone monitor is fitted to what servers take.
     pub(super) fn request_layout(&mut self, layout: &[MonitorLayout]) -> bool {
         let Some((channel, Some(capabilities))) = &self.display else {

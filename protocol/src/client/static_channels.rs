@@ -67,6 +67,13 @@ impl StaticChannels {
         self.channels.iter().map(|channel| channel.name.as_str())
     }
 
+    /// True where a message has begun to come and has not ended.
+    pub(super) fn is_mid_message(&self) -> bool {
+        self.channels
+            .iter()
+            .any(|channel| channel.reassembler.is_partial())
+    }
+
     pub(super) fn name(&self, id: ChannelId) -> Option<&str> {
         let channel = self.channels.iter().find(|channel| channel.id == id)?;
         Some(&channel.name)

@@ -13,7 +13,7 @@ pub use capability::{
 pub use command::*;
 pub use pdu::CommandError;
 
-/// What a renderer tells about a frame once it is shown, to be acknowledged.
+/// What a renderer tells about a frame once it is drawn, to be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameReport {
     /// Which frame.
@@ -22,6 +22,6 @@ pub struct FrameReport {
     pub queue_depth: u32,
     /// Time spent on decoding the frame.
     pub decode_us: u32,
-    /// Time from receiving its end to its being shown.
+    /// Time from receiving its end to its being drawn: part of what is shown next.
     pub present_us: u32,
 }

@@ -43,6 +43,13 @@ impl DynamicChannelsClient {
         }
     }
 
+    /// True where a message has begun to come and has not ended.
+    pub fn is_mid_message(&self) -> bool {
+        self.channels
+            .values()
+            .any(|channel| channel.inbox.is_partial())
+    }
+
     /// The name of an open channel.
     pub fn name(&self, channel: DynamicChannelId) -> Option<&str> {
         self.channels.get(&channel).map(|c| c.name.as_str())

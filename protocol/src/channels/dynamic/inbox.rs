@@ -59,6 +59,11 @@ impl Inbox {
         self.collect(partial)
     }
 
+    /// True between the first block of a message and its last.
+    pub(super) fn is_partial(&self) -> bool {
+        self.partial.is_some()
+    }
+
     fn append(&mut self, is_compressed: bool, block: &[u8], out: &mut Vec<u8>) -> DecodeResult<()> {
         if !is_compressed {
             out.extend_from_slice(block);

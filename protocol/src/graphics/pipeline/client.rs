@@ -51,6 +51,10 @@ pub struct GraphicsPipelineClient {
     waiting: VecDeque<WaitingFrame>,
     origin: Instant,
     is_suspended: bool,
+    /// The server was told so, which takes a frame's name.
+    is_suspension_told: bool,
+    /// The last frame that was received whole.
+    last_frame: Option<FrameId>,
     /// When the last frame whose quality was reported ended.
     quality_reported: Option<Instant>,
     total_decoded: u32,
@@ -86,6 +90,8 @@ impl GraphicsPipelineClient {
             waiting: VecDeque::new(),
             origin: now,
             is_suspended: false,
+            is_suspension_told: false,
+            last_frame: None,
             quality_reported: None,
             total_decoded: 0,
             skipped: 0,
@@ -179,6 +185,7 @@ impl GraphicsPipelineClient {
                 if self.waiting.len() == WAITING_LIMIT {
                     self.waiting.pop_front();
                 }
+                self.last_frame = Some(*frame);
                 self.waiting.push_back(WaitingFrame {
                     frame: *frame,
                     started,
@@ -226,7 +233,9 @@ impl GraphicsPipelineClient {
             return false;
         };
         self.total_decoded = self.total_decoded.wrapping_add(1);
-        if !self.is_suspended {
+        if self.is_suspended {
+            self.tell_suspension();
+        } else {
             let depth = report.queue_depth.min(SUSPEND_ACKNOWLEDGEMENT - 1);
             self.transmit_acknowledgement(report.frame, depth);
         }
@@ -253,11 +262,19 @@ impl GraphicsPipelineClient {
         true
     }
 
-    /// Tells the server that frames are not acknowledged from here on: it must not wait for them.
-    /// `frame` is the last one seen.
-    pub fn suspend_acknowledgement(&mut self, frame: FrameId) {
+    /// Tells the server that frames are not acknowledged from here on: it must not wait for them
+    /// (`[MS-RDPEGFX] 2.2.2.13`).
+    pub fn suspend_acknowledgement(&mut self) {
         if !self.is_suspended {
             self.is_suspended = true;
+            self.is_suspension_told = false;
+            self.tell_suspension();
+        }
+    }
+
+    fn tell_suspension(&mut self) {
+        if let Some(frame) = self.last_frame.filter(|_| !self.is_suspension_told) {
+            self.is_suspension_told = true;
             self.transmit_acknowledgement(frame, SUSPEND_ACKNOWLEDGEMENT);
         }
     }

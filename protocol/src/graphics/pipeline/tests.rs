@@ -296,7 +296,7 @@ fn a_client_that_suspends_is_not_waited_for_until_it_reports_again() {
         pair.send(GraphicsCommand::EndFrame { frame });
     }
     pair.run();
-    pair.client.suspend_acknowledgement(FrameId(2));
+    pair.client.suspend_acknowledgement();
     pair.run();
     assert!(pair.server.is_suspended());
     assert_eq!(pair.server.outstanding_frames(), 0);
@@ -308,6 +308,23 @@ fn a_client_that_suspends_is_not_waited_for_until_it_reports_again() {
     pair.client.acknowledge_frame(report(frame));
     pair.run();
     assert!(!pair.server.is_suspended());
+}
+
+#[test]
+fn a_suspension_before_the_first_frame_is_told_with_that() {
+    let mut pair = Pair::open();
+    pair.client.suspend_acknowledgement();
+    for frame in [FrameId(1), FrameId(2)] {
+        pair.send(GraphicsCommand::EndFrame { frame });
+        pair.run();
+        pair.client.acknowledge_frame(report(frame));
+        let (_, server) = pair.run();
+        assert!(pair.server.is_suspended());
+        let acknowledged = server
+            .iter()
+            .filter(|event| matches!(event, PipelineServerEvent::FrameAcknowledged { .. }));
+        assert_eq!(acknowledged.count(), usize::from(frame == FrameId(1)));
+    }
 }
 
 #[test]
