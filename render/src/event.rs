@@ -9,8 +9,8 @@ use crate::error::{PeerError, RenderError};
 /// and must not wait for the renderer.
 #[derive(Debug)]
 pub enum RenderEvent {
-    /// A frame was applied and, where there is a window, shown or replaced by a newer one. It is
-    /// to be acknowledged.
+    /// A frame was decoded and applied: it is to be acknowledged. It is shown as soon as the window
+    /// takes it, unless a newer one comes first.
     FrameDone {
         /// Its name.
         frame: FrameId,
@@ -21,8 +21,8 @@ pub enum RenderEvent {
         frames_queued: u32,
         /// Time spent decoding its payloads, over all threads.
         decode_us: u32,
-        /// From the submission of its end until it was shown.
-        present_us: u32,
+        /// From the submission of its end until it was applied.
+        apply_us: u32,
     },
     /// The desktop has a new size; the picture of the old one shows until something is drawn.
     DesktopResized(Size),

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     compositor::{Compositor, CpuCompositor, GpuCompositor},
     error::{CompositorError, RenderError},
+    pace::PresentChoice,
     present::SoftwareWindow,
     renderer::{CompositorChoice, PresentTarget},
     window::WindowHandle,
@@ -20,18 +21,24 @@ const LOSS_WINDOW: Duration = Duration::from_secs(60);
 /// Knows the window and what was asked for, and remembers what failed.
 pub(crate) struct CompositorFactory {
     choice: CompositorChoice,
+    present: PresentChoice,
     window: Option<Arc<dyn WindowHandle>>,
     losses: Vec<Instant>,
 }
 
 impl CompositorFactory {
-    pub(crate) fn new(choice: CompositorChoice, target: &PresentTarget) -> Self {
+    pub(crate) fn new(
+        choice: CompositorChoice,
+        present: PresentChoice,
+        target: &PresentTarget,
+    ) -> Self {
         let window = match target {
             PresentTarget::Headless => None,
             PresentTarget::Window { window, .. } => Some(window.clone()),
         };
         Self {
             choice,
+            present,
             window,
             losses: Vec::new(),
         }
@@ -82,7 +89,8 @@ impl CompositorFactory {
 
     fn gpu(&self) -> Result<Box<dyn Compositor>, RenderError> {
         let accept_emulated = self.choice == CompositorChoice::Gpu;
-        let compositor = GpuCompositor::open(self.window.clone(), accept_emulated)?;
+        let mut compositor = GpuCompositor::open(self.window.clone(), accept_emulated)?;
+        compositor.set_present_choice(self.present);
         Ok(Box::new(compositor))
     }
 
@@ -96,8 +104,12 @@ impl CompositorFactory {
 mod tests {
     use super::*;
 
+    fn headless(choice: CompositorChoice) -> CompositorFactory {
+        CompositorFactory::new(choice, PresentChoice::default(), &PresentTarget::Headless)
+    }
+
     fn after(error: &CompositorError, times: usize) -> Option<&'static str> {
-        let mut factory = CompositorFactory::new(CompositorChoice::Gpu, &PresentTarget::Headless);
+        let mut factory = headless(CompositorChoice::Gpu);
         let mut compositor = match factory.first() {
             Ok(compositor) => compositor,
             Err(reason) => {
@@ -128,7 +140,7 @@ mod tests {
 
     #[test]
     fn without_being_asked_an_emulated_adapter_is_not_used() {
-        let factory = CompositorFactory::new(CompositorChoice::Auto, &PresentTarget::Headless);
+        let factory = headless(CompositorChoice::Auto);
         let compositor = factory.first().expect("the CPU at least");
         assert!(
             compositor

@@ -16,6 +16,7 @@
 //!
 //! A frame of the server is applied as one: the window never shows half of it. All frames are
 //! applied, but where they come faster than the window takes pictures, only the newest is shown.
+//! A frame is done, and may be acknowledged, once it is applied; showing it is not waited for.
 //! With nothing to do, all threads are parked.
 //!
 //! ```
@@ -48,20 +49,26 @@ mod error;
 mod event;
 mod factory;
 mod overlay;
+mod pace;
 mod pointer;
 mod present;
 mod render_thread;
 mod renderer;
 mod statistics;
+mod trace;
 mod view;
 mod window;
 
 pub use error::{CompositorError, PeerError, RenderError};
 pub use event::RenderEvent;
 pub use overlay::{Overlay, PointerOverlay};
+pub use pace::PresentChoice;
 pub use pointer::CursorImage;
 pub use present::SoftwareWindow;
 pub use renderer::{CompositorChoice, PresentTarget, Renderer, RendererConfig};
-pub use statistics::{CodecCounts, Distribution, Recorder, RenderStatistics, codec_name};
+pub use statistics::{
+    CodecCounts, Distribution, FrameSteps, Recorder, RenderStatistics, codec_name,
+};
+pub use trace::Trace;
 pub use view::{Scaling, View};
 pub use window::WindowHandle;

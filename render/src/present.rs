@@ -1,7 +1,7 @@
 //! A window that is drawn to without a GPU: shared memory where the window system has it, and
 //! only what changed.
 
-use std::{collections::VecDeque, fmt, num::NonZeroU32, sync::Arc};
+use std::{collections::VecDeque, fmt, num::NonZeroU32, sync::Arc, time::Instant};
 
 use oriel_codecs::{
     geometry::{Rect, Size},
@@ -14,7 +14,7 @@ use raw_window_handle::{
 };
 
 use crate::{
-    compositor::{Damage, Presented},
+    compositor::{Damage, PresentTimes, Presented},
     error::{CompositorError, RenderError},
     window::WindowHandle,
 };
@@ -111,6 +111,7 @@ impl SoftwareWindow {
             self.history.clear();
         }
         let mut buffer = self.surface.buffer_mut().map_err(failed)?;
+        let acquired = Instant::now();
         let age = usize::from(buffer.age());
         let mut stale = damage.clone();
         let is_known = age > 0 && age - 1 <= self.history.len();
@@ -122,7 +123,7 @@ impl SoftwareWindow {
             stale = Damage::of(size.to_rect());
         }
         if stale.is_empty() {
-            return Ok(Presented::Shown);
+            return Ok(Presented::Shown(PresentTimes::at_once(acquired)));
         }
         let stride_bytes = size.width as usize * BYTES_PER_PIXEL;
         if let Some(mut pixels) =
@@ -132,6 +133,7 @@ impl SoftwareWindow {
                 paint(rect, &mut pixels);
             }
         }
+        let times = PresentTimes::at_once(acquired);
         // The screen itself lacks only what changed now, unless the size did.
         let shown = if is_known { damage } else { &stale };
         let rects: Vec<_> = shown.rects().iter().filter_map(to_softbuffer).collect();
@@ -142,7 +144,7 @@ impl SoftwareWindow {
         }
         self.history.truncate(MAX_AGE - 1);
         self.history.push_front(damage.clone());
-        Ok(Presented::Shown)
+        Ok(Presented::Shown(times))
     }
 }
 

@@ -8,12 +8,13 @@ use std::{
 use oriel_codecs::geometry::{Rect, Size};
 
 use crate::{
-    compositor::{ApplyError, Compositor, Damage, Presentation, Presented, Scene},
+    compositor::{ApplyError, Compositor, Damage, PresentTimes, Presentation, Presented, Scene},
     decode::{Batch, DecodeStage, FinishedFrame, Step},
     error::{CompositorError, RenderError},
     event::RenderEvent,
     factory::CompositorFactory,
     overlay::Layers,
+    pace::{Pacer, When},
     renderer::{Mailbox, RendererConfig, Wishes},
     statistics::Recorder,
     view::{Scaling, View},
@@ -47,8 +48,11 @@ pub(crate) struct RenderThread<E> {
     repaint: Damage,
     /// The whole window is to be painted again, once there is a picture or another reason.
     repaint_all: bool,
-    /// Frames that are applied and not yet shown.
-    finished: Vec<FinishedFrame>,
+    /// The newest frame that is applied and not yet shown, and when it was applied.
+    waiting: Option<(FinishedFrame, Instant)>,
+    pacer: Pacer,
+    /// What there is to show is held back until then.
+    show_at: Option<Instant>,
     last_applied: Instant,
     has_announced_picture: bool,
     has_failed: bool,
@@ -80,7 +84,9 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             damage: Damage::new(),
             repaint: Damage::of(view.window().to_rect()),
             repaint_all: false,
-            finished: Vec::new(),
+            waiting: None,
+            pacer: Pacer::new(),
+            show_at: None,
             last_applied: Instant::now(),
             has_announced_picture: false,
             has_failed: false,
@@ -128,17 +134,26 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
 
     /// Parks until there is something to do.
     fn wait(&self) -> Wishes {
+        let refine_at = self
+            .compositor
+            .can_refine()
+            .then(|| self.last_applied + REST);
+        let until = [refine_at, self.show_at].into_iter().flatten().min();
+        let until = until.filter(|_| !self.has_failed);
         let mut wishes = self.mailbox.wishes.lock();
         while !wishes.wake {
-            if self.has_failed || !self.compositor.can_refine() {
-                self.mailbox.signal.wait(&mut wishes);
-            } else if self
-                .mailbox
-                .signal
-                .wait_until(&mut wishes, self.last_applied + REST)
-                .timed_out()
-            {
-                break;
+            match until {
+                None => self.mailbox.signal.wait(&mut wishes),
+                Some(until) => {
+                    if self
+                        .mailbox
+                        .signal
+                        .wait_until(&mut wishes, until)
+                        .timed_out()
+                    {
+                        break;
+                    }
+                }
             }
         }
         std::mem::take(&mut wishes)
@@ -172,6 +187,16 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         if wishes.resize.is_some() || wishes.scaling.is_some() || wishes.redraw {
             self.set_view(self.view.desktop(), window);
             self.repaint = Damage::of(window.to_rect());
+        }
+        if let Some(interval) = wishes.refresh_interval {
+            self.pacer.set_interval(interval);
+        }
+        if let Some(is_hidden) = wishes.hidden
+            && is_hidden != self.pacer.is_hidden()
+        {
+            self.pacer.set_hidden(is_hidden);
+            // The window system need not have kept what was there.
+            self.repaint = Damage::of(self.view.window().to_rect());
         }
         if let Some(overlay) = wishes.overlay {
             let changed = self.layers.set_overlay(overlay);
@@ -210,6 +235,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     }
 
     fn apply(&mut self, batch: Batch) {
+        let started = Instant::now();
         if !batch.is_whole
             && let Err(error) = self.compositor.hold_output()
         {
@@ -224,10 +250,12 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         if batch.is_whole && !self.has_failed {
             self.compose();
         }
-        self.last_applied = Instant::now();
+        let applied = Instant::now();
+        self.last_applied = applied;
+        self.recorder
+            .applied(started, applied, batch.frame.as_ref());
         if let Some(frame) = batch.frame {
-            self.recorder.applied(frame.submitted.elapsed());
-            self.finished.push(frame);
+            self.frame_done(frame, applied);
         }
         if self.scene.output() != self.view.desktop() {
             self.has_announced_picture = false;
@@ -256,46 +284,76 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         }
     }
 
-    /// Shows what has changed, and tells of the frames in it.
+    /// Tells of a frame that is applied: the peer may send more, whenever the window takes this.
+    fn frame_done(&mut self, frame: FinishedFrame, applied: Instant) {
+        let depth = self.stage.depth();
+        (self.events)(RenderEvent::FrameDone {
+            frame: frame.frame,
+            queue_depth: u32::try_from(depth.payload_bytes).unwrap_or(u32::MAX - 1),
+            frames_queued: depth.frames,
+            decode_us: microseconds(frame.decode),
+            apply_us: microseconds(applied - frame.submitted),
+        });
+        if self.waiting.replace((frame, applied)).is_some() {
+            self.recorder.replaced();
+        }
+    }
+
+    /// Shows what has changed, if it is time to.
     fn show(&mut self) {
+        self.show_at = None;
         // A desktop that has nothing on it yet does not take the place of the last picture, unless
         // the window needs one.
         let is_blank = !self.scene.has_picture() && !self.scene.output().is_empty();
         let has_change = !self.repaint.is_empty() || (!self.damage.is_empty() && !is_blank);
         if has_change && !self.has_failed {
             let started = Instant::now();
-            if std::mem::take(&mut self.repaint_all) {
-                self.repaint = Damage::of(self.view.window().to_rect());
-            }
-            for attempt in 0..PRESENT_ATTEMPTS {
-                match self.present() {
-                    Ok(Presented::Again) if attempt + 1 < PRESENT_ATTEMPTS => {
-                        self.repaint = Damage::of(self.view.window().to_rect());
-                    }
-                    Ok(_) => break,
-                    Err(error) => self.recover(&error),
+            match self.pacer.when(started) {
+                When::Now => self.show_now(started),
+                When::At(at) => {
+                    self.show_at = Some(at);
+                    return;
                 }
+                When::Hidden => {}
             }
-            self.damage.clear();
-            self.repaint.clear();
-            self.recorder.presented(started.elapsed());
             if self.scene.has_picture() && !self.has_announced_picture {
                 self.has_announced_picture = true;
                 (self.events)(RenderEvent::FirstPicture);
             }
         }
-        for frame in std::mem::take(&mut self.finished) {
-            let shown = frame.submitted.elapsed();
-            self.recorder.shown(shown);
-            let depth = self.stage.depth();
-            (self.events)(RenderEvent::FrameDone {
-                frame: frame.frame,
-                queue_depth: u32::try_from(depth.payload_bytes).unwrap_or(u32::MAX - 1),
-                frames_queued: depth.frames,
-                decode_us: microseconds(frame.decode),
-                present_us: microseconds(shown),
-            });
+        // What it changed is shown, or nobody sees it.
+        self.waiting = None;
+    }
+
+    fn show_now(&mut self, started: Instant) {
+        if std::mem::take(&mut self.repaint_all) {
+            self.repaint = Damage::of(self.view.window().to_rect());
         }
+        let mut times: Option<PresentTimes> = None;
+        for attempt in 0..PRESENT_ATTEMPTS {
+            match self.present() {
+                Ok(Presented::Again) if attempt + 1 < PRESENT_ATTEMPTS => {
+                    self.repaint = Damage::of(self.view.window().to_rect());
+                }
+                Ok(Presented::Shown(shown)) => {
+                    times = Some(shown);
+                    break;
+                }
+                Ok(Presented::Hidden | Presented::Again) => break,
+                Err(error) => self.recover(&error),
+            }
+        }
+        self.damage.clear();
+        self.repaint.clear();
+        if let Some(times) = times {
+            self.pacer.shown(started, &times);
+        }
+        let newest = self.waiting.as_ref();
+        self.recorder.presented(
+            started,
+            times,
+            newest.map(|(frame, applied)| (frame, *applied)),
+        );
     }
 
     fn present(&mut self) -> Result<Presented, CompositorError> {

@@ -1,6 +1,10 @@
 //! The renderer's handle.
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::{
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::Receiver;
 use oriel_codecs::{geometry::Size, picture::Picture};
@@ -14,8 +18,10 @@ use crate::{
     event::RenderEvent,
     factory::CompositorFactory,
     overlay::{Overlay, PointerOverlay},
+    pace::PresentChoice,
     render_thread::RenderThread,
     statistics::{Recorder, RenderStatistics},
+    trace::Trace,
     view::{Scaling, View},
     window::WindowHandle,
 };
@@ -37,12 +43,16 @@ pub enum CompositorChoice {
 pub struct RendererConfig {
     /// Which compositor.
     pub compositor: CompositorChoice,
+    /// How pictures go to the screen.
+    pub present: PresentChoice,
     /// How the desktop fills the window.
     pub scaling: Scaling,
     /// Bounds of the queue, and how many decode threads.
     pub decode: DecodeOptions,
     /// How much the peer may make this side keep.
     pub limits: SceneLimits,
+    /// Where to write down what the threads do.
+    pub trace: Option<Trace>,
 }
 
 /// Where the picture goes.
@@ -80,6 +90,8 @@ pub(crate) struct Wishes {
     pub(crate) resize: Option<Size>,
     pub(crate) scaling: Option<Scaling>,
     pub(crate) redraw: bool,
+    pub(crate) hidden: Option<bool>,
+    pub(crate) refresh_interval: Option<Option<Duration>>,
     pub(crate) overlay: Option<Option<Overlay>>,
     pub(crate) pointer: Option<Option<PointerOverlay>>,
     pub(crate) screenshots: Vec<crossbeam_channel::Sender<Picture>>,
@@ -163,12 +175,12 @@ impl Renderer {
             signal: Condvar::new(),
             view: Mutex::new(View::new(Size::default(), size, config.scaling)),
         });
-        let recorder = Arc::new(Recorder::default());
+        let recorder = Arc::new(Recorder::new(config.trace.clone()));
         let waker = mailbox.clone();
         let stage = DecodeStage::start(config.decode, recorder.clone(), move || waker.post(|_| ()))
             .map_err(RenderError::Thread)?;
         let stage = Arc::new(stage);
-        let factory = CompositorFactory::new(config.compositor, &target);
+        let factory = CompositorFactory::new(config.compositor, config.present, &target);
         let (started, start) = crossbeam_channel::bounded(1);
         let thread = {
             let (stage, mailbox, recorder) = (stage.clone(), mailbox.clone(), recorder.clone());
@@ -214,6 +226,15 @@ impl Renderer {
         self.inner.stage.try_submit(command)
     }
 
+    /// The same for a command whose bytes came at `arrived`, from when on statistics count.
+    pub fn try_submit_arrived(
+        &self,
+        command: GraphicsCommand,
+        arrived: Instant,
+    ) -> Result<(), GraphicsCommand> {
+        self.inner.stage.try_submit_arrived(command, arrived)
+    }
+
     /// What waits in the queue.
     pub fn queue_depth(&self) -> QueueDepth {
         self.inner.stage.depth()
@@ -242,6 +263,17 @@ impl Renderer {
     /// Shows the whole picture again: the window system lost it.
     pub fn redraw(&self) {
         self.post(|wishes| wishes.redraw = true);
+    }
+
+    /// The window can be seen, or cannot: nothing is drawn into it then, and all of it when it is
+    /// seen again. Frames are applied all the while.
+    pub fn set_visible(&self, is_visible: bool) {
+        self.post(|wishes| wishes.hidden = Some(!is_visible));
+    }
+
+    /// What lies between two refreshes of the window's screen; `None` where that is not known.
+    pub fn set_refresh_interval(&self, interval: Option<Duration>) {
+        self.post(|wishes| wishes.refresh_interval = Some(interval));
     }
 
     /// The desktop's pixels, as of the last whole frame, without overlay and pointer. The receiver

@@ -381,3 +381,28 @@ fn threads_end_with_the_last_handle_and_a_handle_outlives_stop() {
             .is_err_and(|error| error.is_disconnected())
     );
 }
+
+#[test]
+fn a_window_that_nobody_sees_costs_no_drawing_and_frames_go_on() {
+    let (renderer, events) = start(cpu());
+    submit(&renderer, desktop(SIZE));
+    submit(&renderer, frame(1, [fill([1, 1, 1], SIZE.to_rect())]));
+    wait_for_frame(&events, 1);
+    shot(&renderer);
+    renderer.set_visible(false);
+    shot(&renderer);
+    let before = renderer.statistics().presents;
+    for number in 2..=9 {
+        submit(
+            &renderer,
+            frame(number, [fill([number as u8, 0, 0], SIZE.to_rect())]),
+        );
+        wait_for_frame(&events, number);
+    }
+    assert_eq!(shot(&renderer), Picture::filled(SIZE, [9, 0, 0, 255]));
+    let hidden = renderer.statistics();
+    assert_eq!((hidden.presents, hidden.frames), (before, 9));
+    renderer.set_visible(true);
+    shot(&renderer);
+    assert_eq!(renderer.statistics().presents, before + 1);
+}

@@ -18,7 +18,8 @@ use oriel_codecs::{
 
 pub(crate) use pages::format_bytes;
 pub use pages::{
-    Action, FailurePage, NoticePage, Page, ProgressPage, ProgressStep, StatisticsPage, show,
+    Action, FailurePage, NoticePage, Page, ProgressPage, ProgressStep, StatisticsPage, StepFigures,
+    show,
 };
 pub use style::apply as apply_style;
 

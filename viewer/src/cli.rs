@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oriel_codecs::{bulk::CompressionLevel, geometry::Size};
 use oriel_protocol::client::ConnectionType;
-use oriel_render::CompositorChoice;
+use oriel_render::{CompositorChoice, PresentChoice};
 use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
 use crate::{
@@ -189,6 +189,13 @@ pub struct ViewArgs {
     /// Write figures of the session to a file.
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
+    /// Write down what each thread does and each frame's way, for Perfetto (ui.perfetto.dev).
+    #[arg(long, value_name = "FILE.json")]
+    pub trace: Option<PathBuf>,
+    /// How pictures reach the screen, where the GPU draws them. Immediate is the quickest, and
+    /// tears; auto is a mailbox where there is one, else fifo.
+    #[arg(long, value_enum, default_value_t)]
+    pub present: Present,
 }
 
 fn parse_certificate_policy(text: &str) -> Result<CertificatePolicy, String> {
@@ -326,6 +333,31 @@ impl From<Compositor> for CompositorChoice {
     }
 }
 
+/// How pictures reach the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Present {
+    /// A mailbox where there is one.
+    #[default]
+    Auto,
+    /// At each refresh the newest.
+    Mailbox,
+    /// At once, in the middle of a refresh as well.
+    Immediate,
+    /// At each refresh the next; each is drawn just before.
+    Fifo,
+}
+
+impl From<Present> for PresentChoice {
+    fn from(choice: Present) -> Self {
+        match choice {
+            Present::Auto => Self::Auto,
+            Present::Mailbox => Self::Mailbox,
+            Present::Immediate => Self::Immediate,
+            Present::Fifo => Self::Fifo,
+        }
+    }
+}
+
 /// A desktop's size on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DesktopSize(pub Size);
@@ -405,6 +437,10 @@ mod tests {
             "2.5",
             "--stats",
             "a.json",
+            "--trace",
+            "b.json",
+            "--present",
+            "immediate",
             "--type",
             "-x hello",
             "--connect-timeout",
@@ -431,6 +467,8 @@ mod tests {
             Some(Duration::from_millis(2500))
         );
         assert_eq!(args.session.view.stats, Some("a.json".into()));
+        assert_eq!(args.session.view.trace, Some("b.json".into()));
+        assert_eq!(args.session.view.present, Present::Immediate);
         assert_eq!(args.session.type_text.as_deref(), Some("-x hello"));
     }
 

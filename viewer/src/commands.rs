@@ -9,7 +9,7 @@ use std::{path::Path, process::ExitCode};
 
 use oriel_codecs::{geometry::Size, picture::Picture};
 use oriel_protocol::{client::MonitorLayout, secret::Credentials};
-use oriel_render::Renderer;
+use oriel_render::{Renderer, Trace};
 
 use crate::{
     cli::{AccountArgs, Cli, Command, ConnectArgs, SessionArgs},
@@ -92,6 +92,7 @@ impl Server {
                 record: session.record.clone(),
             },
             errands: Errands::default(),
+            trace: None,
         }
     }
 }
@@ -136,7 +137,13 @@ fn show_plans(
     leaves_when_settled: bool,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Outcome, Failure> {
-    if session.view.headless {
+    let traced = session.view.trace.as_deref().map(|path| {
+        let trace = Trace::create(path).map_err(|error| unwritable(path, &error))?;
+        Ok((path, trace))
+    });
+    let traced = traced.transpose()?;
+    let trace = traced.as_ref().map(|(_, trace)| trace.clone());
+    let shown = if session.view.headless {
         let size = session.size.map_or(HEADLESS_SIZE, |size| size.0);
         let mut plan = plans(MonitorLayout::single(size), US_LAYOUT);
         plan.errands = Errands {
@@ -144,14 +151,30 @@ fn show_plans(
             exit_after: session.view.exit_after,
             exit_when_settled: leaves_when_settled,
         };
-        return runtime.block_on(headless::run(plan, session));
+        plan.trace = trace;
+        runtime.block_on(headless::run(plan, session))
+    } else {
+        window::run(Launch {
+            server: name,
+            plan: plans,
+            session: session.clone(),
+            runtime: runtime.handle().clone(),
+            trace,
+        })
+    };
+    // However it ended, what was seen of it is worth having.
+    let written = traced.map_or(Ok(()), |(path, trace)| {
+        trace.finish().map_err(|error| unwritable(path, &error))
+    });
+    let shown = shown?;
+    written.map(|()| shown)
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::File {
+        path: path.display().to_string(),
+        reason: error.to_string(),
     }
-    window::run(Launch {
-        server: name,
-        plan: plans,
-        session: session.clone(),
-        runtime: runtime.handle().clone(),
-    })
 }
 
 /// Writes the files that were asked for, whatever the end.

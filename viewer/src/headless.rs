@@ -18,6 +18,7 @@ pub async fn run(plan: Plan, session: &SessionArgs) -> Result<Outcome, Failure> 
     let (inbox, activity) = (Inbox::default(), Activity::default());
     let config = RendererConfig {
         compositor: session.view.compositor.into(),
+        trace: plan.trace.clone(),
         ..Default::default()
     };
     let events = render_events(inbox.clone(), activity.clone());

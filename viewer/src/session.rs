@@ -14,6 +14,7 @@ mod attend;
 mod errands;
 mod inbox;
 mod link;
+mod outgoing;
 mod record;
 mod round_trip;
 

@@ -7,10 +7,10 @@ use std::{
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::graphics::FrameReport;
-use oriel_render::{RenderEvent, RenderStatistics};
+use oriel_render::{Distribution, RenderEvent, RenderStatistics};
 
 use crate::{
-    chrome::StatisticsPage,
+    chrome::{StatisticsPage, StepFigures},
     failure::Failure,
     session::{Activity, Figures, Inbox},
 };
@@ -68,7 +68,6 @@ impl Meter {
             _ => (0.0, 0.0),
         };
         self.last = Some((now, bytes, frames));
-        let ms = |us: u64| us as f32 / 1e3;
         let mut codecs: Vec<_> = render.codecs.iter().collect();
         codecs.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.bytes));
         let codecs: Vec<&str> = codecs.into_iter().map(|(name, _)| *name).collect();
@@ -76,8 +75,7 @@ impl Meter {
         let engines: Vec<&str> = engines.into_iter().flatten().collect();
         self.page = StatisticsPage {
             frames_per_second: frame_rate as f32,
-            decode_ms: (ms(render.decode.p50_us), ms(render.decode.p99_us)),
-            present_ms: (ms(render.latency.p50_us), ms(render.latency.p99_us)),
+            steps: steps(figures, render),
             codecs: codecs.join(", "),
             engines: engines.join(", "),
             round_trip_ms: figures.round_trip.map(|time| time.as_secs_f32() * 1e3),
@@ -86,6 +84,24 @@ impl Meter {
             desktop: Size::new(figures.desktop.width, figures.desktop.height),
         };
     }
+}
+
+/// The steps of a frame's way and that of input, as a person reads them.
+fn steps(figures: &Figures, render: &RenderStatistics) -> Vec<StepFigures> {
+    let step = |name, of: &Distribution| StepFigures {
+        name,
+        p50_p95_p99_ms: [of.p50_us, of.p95_us, of.p99_us].map(|us| us as f32 / 1e3),
+    };
+    let way = &render.steps;
+    vec![
+        step("Receive", &way.receive),
+        step("Decode", &way.decode),
+        step("Apply", &way.apply),
+        step("Submit", &way.submit),
+        step("Present", &way.present),
+        step("In all", &way.total),
+        step("Input", &figures.input),
+    ]
 }
 
 /// Takes the renderer's events, on its threads, and passes them to the session.
@@ -99,7 +115,7 @@ pub fn render_events(
             frame,
             queue_depth,
             decode_us,
-            present_us,
+            apply_us,
             ..
         } => {
             activity.frame();
@@ -107,7 +123,7 @@ pub fn render_events(
                 frame,
                 queue_depth,
                 decode_us,
-                present_us,
+                present_us: apply_us,
             });
         }
         RenderEvent::QueueDrained => inbox.set_room(),

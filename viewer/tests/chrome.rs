@@ -11,8 +11,8 @@ use egui_kittest::{
 };
 use oriel::{
     chrome::{
-        Action, FailurePage, NoticePage, Page, ProgressPage, StatisticsPage, raster::Rasterizer,
-        show,
+        Action, FailurePage, NoticePage, Page, ProgressPage, StatisticsPage, StepFigures,
+        raster::Rasterizer, show,
     },
     failure::Failure,
 };
@@ -125,8 +125,20 @@ fn over_the_desktop() -> Page {
         }),
         statistics: Some(StatisticsPage {
             frames_per_second: 29.6,
-            decode_ms: (2.1, 6.4),
-            present_ms: (4.0, 9.7),
+            steps: [
+                ("Receive", [0.41, 2.2, 3.17]),
+                ("Decode", [2.1, 6.4, 9.05]),
+                ("Apply", [0.08, 0.3, 0.71]),
+                ("Submit", [0.2, 0.52, 1.36]),
+                ("Present", [0.6, 1.12, 2.04]),
+                ("In all", [3.4, 10.51, 16.3]),
+                ("Input", [0.05, 0.12, 0.31]),
+            ]
+            .map(|(name, p50_p95_p99_ms)| StepFigures {
+                name,
+                p50_p95_p99_ms,
+            })
+            .into(),
             codecs: "avc444v2, planar".into(),
             engines: "ffmpeg, cpu".into(),
             round_trip_ms: Some(14.2),

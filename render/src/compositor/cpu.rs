@@ -1,6 +1,6 @@
 //! The compositor for machines without a GPU: pictures in memory, damage only.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use oriel_codecs::{
     geometry::{Rect, Size},
@@ -11,8 +11,8 @@ use oriel_codecs::{
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
 use super::{
-    Compositor, CopyRegion, CopySource, Layer, Presentation, Presented, filter::Scaler,
-    hurried::Hurried, paint::WindowPainter,
+    Compositor, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented,
+    filter::Scaler, hurried::Hurried, paint::WindowPainter,
 };
 use crate::{decode::PixelBlock, error::CompositorError, present::SoftwareWindow};
 
@@ -505,7 +505,7 @@ impl Compositor for CpuCompositor {
             ..
         } = self;
         let Some(window) = window else {
-            return Ok(Presented::Shown);
+            return Ok(Presented::Shown(PresentTimes::at_once(Instant::now())));
         };
         let output = output.picture(surfaces)?;
         window.present(

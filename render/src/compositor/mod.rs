@@ -20,7 +20,7 @@ mod hurried;
 mod paint;
 mod scene;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
@@ -121,11 +121,34 @@ impl Presentation<'_> {
     }
 }
 
+/// When a presentation did what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PresentTimes {
+    /// The window system gave something to draw into: at once, or, where it shows one picture a
+    /// blank and none is free, at the blank that freed one.
+    pub acquired: Instant,
+    /// The picture was drawn, and was given to the window system.
+    pub submitted: Instant,
+    /// The window system shows it at the next blank, and no other one then.
+    pub waits_for_blank: bool,
+}
+
+impl PresentTimes {
+    /// Of a picture that goes straight to the screen.
+    pub(crate) fn at_once(acquired: Instant) -> Self {
+        Self {
+            acquired,
+            submitted: Instant::now(),
+            waits_for_blank: false,
+        }
+    }
+}
+
 /// What became of a presentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
     /// It is on its way to the screen.
-    Shown,
+    Shown(PresentTimes),
     /// Nobody can see the window now; whoever uncovers it must ask for a redraw.
     Hidden,
     /// The window has changed under the compositor: present once more, whole.

@@ -26,8 +26,8 @@ pub(super) struct Queue {
     ready: usize,
     /// Numbers of slots that end a frame.
     ends: VecDeque<u64>,
-    /// What the part of a frame that was handed out early took to decode.
-    open_frame: Option<Duration>,
+    /// The frame whose first part was handed out early.
+    open_frame: Option<OpenFrame>,
     jobs: VecDeque<Job>,
     surfaces: HashMap<SurfaceId, Surface>,
     /// RemoteFX and ClearCodec remember for all surfaces together: servers send headers once a
@@ -44,10 +44,32 @@ pub(super) struct Queue {
 struct Slot {
     step: Option<Result<Step, PeerError>>,
     mark: Mark,
+    /// When its bytes came.
+    arrived: Instant,
     submitted: Instant,
+    /// When its payload was decoded; where there is none, when it was submitted.
+    decoded: Instant,
     payload_bytes: usize,
     decoded_bytes: usize,
     decode: Duration,
+}
+
+/// What is known of a frame before its end.
+#[derive(Clone, Copy)]
+struct OpenFrame {
+    arrived: Instant,
+    decoded: Instant,
+    decode: Duration,
+}
+
+impl OpenFrame {
+    fn of(slot: &Slot) -> Self {
+        Self {
+            arrived: slot.arrived,
+            decoded: slot.decoded,
+            decode: Duration::ZERO,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,6 +121,7 @@ impl Queue {
     pub(super) fn try_accept(
         &mut self,
         command: GraphicsCommand,
+        arrived: Instant,
         options: &DecodeOptions,
     ) -> Result<bool, GraphicsCommand> {
         let payload_bytes = match &command {
@@ -112,7 +135,7 @@ impl Queue {
             self.refused = true;
             return Err(command);
         }
-        let has_job = self.accept(command, payload_bytes);
+        let has_job = self.accept(command, arrived, payload_bytes);
         self.advance();
         Ok(has_job)
     }
@@ -147,7 +170,7 @@ impl Queue {
         self.batch(options).is_some()
     }
 
-    fn accept(&mut self, command: GraphicsCommand, payload_bytes: usize) -> bool {
+    fn accept(&mut self, command: GraphicsCommand, arrived: Instant, payload_bytes: usize) -> bool {
         let number = self.base + self.slots.len() as u64;
         let mut mark = Mark::None;
         let mut job = None;
@@ -212,10 +235,13 @@ impl Queue {
             }
         };
         self.payload_bytes += payload_bytes;
+        let submitted = Instant::now();
         self.slots.push_back(Slot {
             step,
             mark,
-            submitted: Instant::now(),
+            arrived: arrived.min(submitted),
+            submitted,
+            decoded: submitted,
             payload_bytes,
             decoded_bytes: 0,
             decode: Duration::ZERO,
@@ -304,7 +330,7 @@ impl Queue {
     }
 
     fn take(&mut self, count: usize, is_whole: bool, options: &DecodeOptions) -> Batch {
-        let mut decode = self.open_frame.take().unwrap_or_default();
+        let mut open = self.open_frame.take();
         let mut frame = None;
         let mut steps = Vec::with_capacity(count);
         let mut oldest = None;
@@ -312,13 +338,21 @@ impl Queue {
             oldest.get_or_insert(slot.submitted);
             self.payload_bytes -= slot.payload_bytes;
             self.decoded_bytes -= slot.decoded_bytes;
-            decode += slot.decode;
+            if slot.mark == Mark::Start {
+                open = None;
+            }
+            let so_far = open.get_or_insert_with(|| OpenFrame::of(&slot));
+            so_far.decode += slot.decode;
+            so_far.decoded = so_far.decoded.max(slot.decoded);
             if let Mark::End(name) = slot.mark {
                 self.ends.pop_front();
                 frame = Some(FinishedFrame {
                     frame: name,
+                    arrived: so_far.arrived.min(slot.arrived),
+                    whole: slot.arrived,
                     submitted: slot.submitted,
-                    decode,
+                    decoded: so_far.decoded,
+                    decode: so_far.decode,
                 });
             }
             steps.extend(slot.step);
@@ -326,7 +360,7 @@ impl Queue {
         self.base += count as u64;
         self.ready -= count;
         if !is_whole {
-            self.open_frame = Some(decode);
+            self.open_frame = open;
         }
         let has_room = self.slots.len() <= options.max_commands / 2
             && self.payload_bytes <= options.max_payload_bytes / 2;
@@ -364,7 +398,8 @@ impl Queue {
         number: u64,
         stream: Option<&Stream>,
         result: Result<Step, PeerError>,
-        decode: Duration,
+        started: Instant,
+        ended: Instant,
     ) {
         if let Some(stream) = stream {
             stream.set_busy(false);
@@ -372,7 +407,8 @@ impl Queue {
         let decoded_bytes = result.as_ref().map_or(0, Step::bytes);
         if let Some(slot) = self.slots.get_mut((number - self.base) as usize) {
             slot.step = Some(result);
-            slot.decode = decode;
+            slot.decode = ended - started;
+            slot.decoded = ended;
             slot.decoded_bytes = decoded_bytes;
             self.decoded_bytes += decoded_bytes;
         }
@@ -404,7 +440,10 @@ mod tests {
                 size: SIZE,
                 format: SurfaceFormat::Xrgb,
             };
-            assert_eq!(queue.try_accept(create, &OPTIONS), Ok(false));
+            assert_eq!(
+                queue.try_accept(create, Instant::now(), &OPTIONS),
+                Ok(false)
+            );
         }
         let batch = queue.take_batch(&OPTIONS).expect("two steps");
         assert_eq!((batch.steps.len(), batch.is_whole), (2, true));
@@ -435,7 +474,9 @@ mod tests {
 
     fn accept(queue: &mut Queue, commands: impl IntoIterator<Item = GraphicsCommand>) {
         for command in commands {
-            queue.try_accept(command, &OPTIONS).expect("room");
+            queue
+                .try_accept(command, Instant::now(), &OPTIONS)
+                .expect("room");
         }
     }
 
@@ -452,7 +493,8 @@ mod tests {
 
     fn do_next(queue: &mut Queue) -> Option<u64> {
         let job = queue.next_job(&OPTIONS)?;
-        queue.finish(job.number, job.stream.as_deref(), pixels(), Duration::ZERO);
+        let now = Instant::now();
+        queue.finish(job.number, job.stream.as_deref(), pixels(), now, now);
         Some(job.number)
     }
 
@@ -463,10 +505,12 @@ mod tests {
         accept(&mut queue, [start(1), planar(), planar()]);
         let first = queue.next_job(&OPTIONS).expect("a job");
         let second = queue.next_job(&OPTIONS).expect("another, at the same time");
-        queue.finish(second.number, None, pixels(), Duration::from_micros(5));
+        let start = Instant::now();
+        let after = |us| start + Duration::from_micros(us);
+        queue.finish(second.number, None, pixels(), start, after(5));
         accept(&mut queue, [end(1)]);
         assert!(!queue.has_batch(&OPTIONS));
-        queue.finish(first.number, None, pixels(), Duration::from_micros(7));
+        queue.finish(first.number, None, pixels(), start, after(7));
         let batch = queue.take_batch(&OPTIONS).expect("the frame");
         assert_eq!((batch.steps.len(), batch.is_whole), (4, true));
         let frame = batch.frame.expect("its end");
@@ -502,7 +546,8 @@ mod tests {
             first.number,
             first.stream.as_deref(),
             pixels(),
-            Duration::ZERO,
+            Instant::now(),
+            Instant::now(),
         );
         assert_eq!(do_next(&mut queue), Some(3));
     }
@@ -515,7 +560,8 @@ mod tests {
             let first = queue.next_job(&OPTIONS).expect("a job");
             assert!(queue.next_job(&OPTIONS).is_none());
             let stream = first.stream.as_deref();
-            queue.finish(first.number, stream, pixels(), Duration::ZERO);
+            let now = Instant::now();
+            queue.finish(first.number, stream, pixels(), now, now);
             assert_eq!(do_next(&mut queue), Some(first.number + 1));
         }
     }
@@ -526,7 +572,7 @@ mod tests {
         accept(&mut queue, [start(1)]);
         let planar = || draw(1, PayloadCodec::Planar);
         accept(&mut queue, (0..5).map(|_| planar()));
-        let refused = queue.try_accept(planar(), &OPTIONS);
+        let refused = queue.try_accept(planar(), Instant::now(), &OPTIONS);
         assert!(refused.is_err());
         while do_next(&mut queue).is_some() {}
         // Four payloads fill what may be decoded ahead; the last is decoded in its turn.
@@ -552,7 +598,8 @@ mod tests {
             done += 1;
         }
         assert_eq!(done, 4, "64 bytes each, up to 200 and one more");
-        queue.finish(first.number, None, pixels(), Duration::ZERO);
+        let now = Instant::now();
+        queue.finish(first.number, None, pixels(), now, now);
         assert_eq!(do_next(&mut queue), Some(7), "next in turn, whatever waits");
     }
 

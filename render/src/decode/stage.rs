@@ -61,8 +61,14 @@ pub struct QueueDepth {
 pub struct FinishedFrame {
     /// Its name.
     pub frame: FrameId,
-    /// When its end was submitted.
+    /// When its first bytes had come.
+    pub arrived: Instant,
+    /// When all of it had come.
+    pub whole: Instant,
+    /// When its end was submitted: later where the queue was full.
     pub submitted: Instant,
+    /// When the last of its payloads was decoded.
+    pub decoded: Instant,
     /// Time that workers spent on its payloads, all together.
     pub decode: Duration,
 }
@@ -139,9 +145,18 @@ impl DecodeStage {
     /// Takes a command, or gives it back where the queue is full; [`Batch::queue_drained`] tells
     /// when there is room again.
     pub fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand> {
+        self.try_submit_arrived(command, Instant::now())
+    }
+
+    /// The same for a command whose bytes came at `arrived`.
+    pub fn try_submit_arrived(
+        &self,
+        command: GraphicsCommand,
+        arrived: Instant,
+    ) -> Result<(), GraphicsCommand> {
         let shared = &*self.shared;
         let mut queue = shared.queue.lock();
-        let has_job = match queue.try_accept(command, &shared.options) {
+        let has_job = match queue.try_accept(command, arrived, &shared.options) {
             Ok(has_job) => has_job,
             Err(command) => {
                 drop(queue);
@@ -222,8 +237,9 @@ impl Shared {
                     reason: "the decoder panicked".into(),
                 })
             });
-            let decode = started.elapsed();
-            self.recorder.decoded(codec, bytes, decode, result.is_ok());
+            let ended = Instant::now();
+            self.recorder
+                .decoded(codec, bytes, started, ended, result.is_ok());
             let video_decoder = job
                 .stream
                 .as_ref()
@@ -232,7 +248,7 @@ impl Shared {
                 self.recorder.set_video_decoder(name);
             }
             queue = self.queue.lock();
-            queue.finish(job.number, job.stream.as_deref(), result, decode);
+            queue.finish(job.number, job.stream.as_deref(), result, started, ended);
             if queue.has_batch(&self.options) {
                 // Woken outside of the lock, which the woken wants at once.
                 drop(queue);

@@ -110,10 +110,8 @@ pub struct NoticePage {
 pub struct StatisticsPage {
     /// Frames shown in the last second.
     pub frames_per_second: f32,
-    /// Milliseconds to decode a frame: half of the frames took less, 95 in a hundred took less.
-    pub decode_ms: (f32, f32),
-    /// Milliseconds from a frame's last byte to the screen, likewise.
-    pub present_ms: (f32, f32),
+    /// The steps of a frame's way, and that of input.
+    pub steps: Vec<StepFigures>,
     /// Codecs seen, most used first.
     pub codecs: String,
     /// What decodes video, and what puts the picture together.
@@ -126,6 +124,16 @@ pub struct StatisticsPage {
     pub bytes: u64,
     /// Size of the desktop.
     pub desktop: Size,
+}
+
+/// How long one step takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepFigures {
+    /// Its name.
+    pub name: &'static str,
+    /// Milliseconds that half of all times it took no longer than, 95 in a hundred, 99 in a
+    /// hundred.
+    pub p50_p95_p99_ms: [f32; 3],
 }
 
 /// What a person asks for on a page.
@@ -291,14 +299,19 @@ fn note(ui: &mut Ui, page: &NoticePage) -> Option<Action> {
 }
 
 fn table(ui: &mut Ui, figures: &StatisticsPage) {
-    let percentiles = |(half, most): (f32, f32)| format!("{half:.1} / {most:.1} ms");
-    let rows = [
+    let mut rows = vec![(
+        "Frames",
+        format!("{:.0} a second", figures.frames_per_second),
+    )];
+    rows.push(("Steps", format!("{:>6} {:>6} {:>6}", "p50", "p95", "p99")));
+    rows.extend(figures.steps.iter().map(|step| {
+        let [half, most, nearly_all] = step.p50_p95_p99_ms;
         (
-            "Frames",
-            format!("{:.0} a second", figures.frames_per_second),
-        ),
-        ("Decode", percentiles(figures.decode_ms)),
-        ("Present", percentiles(figures.present_ms)),
+            step.name,
+            format!("{half:>6.2} {most:>6.2} {nearly_all:>6.2} ms"),
+        )
+    }));
+    rows.extend([
         ("Codecs", figures.codecs.clone()),
         ("Engines", figures.engines.clone()),
         (
@@ -320,7 +333,7 @@ fn table(ui: &mut Ui, figures: &StatisticsPage) {
             "Desktop",
             format!("{} x {}", figures.desktop.width, figures.desktop.height),
         ),
-    ];
+    ]);
     Grid::new("figures").num_columns(2).show(ui, |ui| {
         for (name, value) in rows {
             ui.label(RichText::new(name).color(style::FAINT).small());

@@ -1,6 +1,6 @@
 //! `oriel check`: connects, tells each step and what the server offers, and leaves.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oriel_protocol::{
     client::{MonitorLayout, ServerOffer},
@@ -25,7 +25,7 @@ const LISTEN: Duration = Duration::from_millis(1500);
 struct Nowhere;
 
 impl Canvas for Nowhere {
-    fn try_submit(&self, _: GraphicsCommand) -> Result<(), GraphicsCommand> {
+    fn try_submit(&self, _: GraphicsCommand, _: Instant) -> Result<(), GraphicsCommand> {
         Ok(())
     }
 }

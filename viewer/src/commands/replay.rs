@@ -24,6 +24,7 @@ pub(super) fn run(args: ReplayArgs, runtime: &tokio::runtime::Runtime) -> Result
         server: name.clone(),
         source: Source::Recording(player.clone()),
         errands: Errands::default(),
+        trace: None,
     };
     let outcome = show_plans(server, Box::new(plans), &session, false, runtime)?;
     finish(&outcome, &session)?;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use oriel_protocol::client::{ClientConfig, ConnectionStep, SelectedSecurity};
+use oriel_render::Trace;
 use oriel_transport::{
     ConnectOptions, ConnectProgress, ConnectReport, Established, Trust, connect, tls::TlsReport,
 };
@@ -33,6 +34,8 @@ pub struct Plan {
     pub source: Source,
     /// What is done without being asked again.
     pub errands: Errands,
+    /// Where to write down what happens when.
+    pub trace: Option<Trace>,
 }
 
 /// Where a session comes from.
@@ -62,6 +65,7 @@ pub async fn attend(
         server,
         source,
         errands,
+        trace,
     } = plan;
     let mut record = SessionRecord {
         server,
@@ -79,6 +83,7 @@ pub async fn attend(
                 inbox,
                 tell,
                 round_trip: &|| None,
+                trace: trace.as_ref(),
             };
             return replay(&player, wires, &errands, activity, record).await;
         }
@@ -116,6 +121,7 @@ pub async fn attend(
         inbox,
         tell,
         round_trip: &|| meter.as_ref().and_then(RoundTripMeter::round_trip),
+        trace: trace.as_ref(),
     };
     let mut link = Link::new(stream, machine, events, wires);
     if let Some(writer) = writer {

@@ -1,6 +1,6 @@
 //! What the session is asked to do, from any thread, without ever waiting.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use oriel_codecs::geometry::Rect;
 use oriel_protocol::{client::MonitorLayout, graphics::FrameReport, input::InputEvent};
@@ -28,7 +28,9 @@ struct Shared {
 pub struct Requests {
     /// In order. Of a run of mouse movements only the last is kept.
     pub input: Vec<InputEvent>,
-    /// Frames that were shown, in order; no more than the renderer had in its queue.
+    /// When each of them happened; of movements that were merged, the first.
+    pub input_at: Vec<Instant>,
+    /// Frames that were drawn, in order; no more than the renderer had in its queue.
     pub frames: Vec<FrameReport>,
     /// The renderer has room again.
     pub has_room: bool,
@@ -51,6 +53,7 @@ impl Requests {
     pub fn is_empty(&self) -> bool {
         let Self {
             input,
+            input_at: _,
             frames,
             has_room,
             layout,
@@ -83,18 +86,22 @@ impl Inbox {
         if events.is_empty() {
             return;
         }
+        let now = Instant::now();
         self.change(|requests| {
             for &event in events {
                 let is_move = |event: &InputEvent| matches!(event, InputEvent::MouseMove { .. });
-                if is_move(&event) && requests.input.last().is_some_and(is_move) {
-                    requests.input.pop();
+                match requests.input.last_mut() {
+                    Some(last) if is_move(&event) && is_move(last) => *last = event,
+                    _ => {
+                        requests.input.push(event);
+                        requests.input_at.push(now);
+                    }
                 }
-                requests.input.push(event);
             }
         });
     }
 
-    /// A frame was shown.
+    /// A frame was drawn.
     pub fn push_frame(&self, report: FrameReport) {
         self.change(|requests| requests.frames.push(report));
     }

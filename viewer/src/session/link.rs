@@ -13,11 +13,11 @@ use oriel_protocol::{
     graphics::{FrameId, FrameReport, GraphicsCommand, PointerUpdate},
     input::LockKeys,
 };
-use oriel_render::Renderer;
+use oriel_render::{Renderer, Trace};
 use oriel_transport::Fingerprint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
-use super::{Figures, Inbox, Requests};
+use super::{Figures, Inbox, Requests, outgoing::Outgoing};
 use crate::{failure::Failure, recording::RecordingWriter};
 
 /// Bytes taken from the stream at once.
@@ -31,8 +31,10 @@ const OPEN_FRAMES: usize = 256;
 
 /// Takes graphics commands; [`Renderer`] is one.
 pub trait Canvas: Send + Sync {
-    /// Queues a command, or gives it back where there is no room; [`Inbox::set_room`] follows then.
-    fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand>;
+    /// Queues a command whose bytes came at `arrived`, or gives it back where there is no room;
+    /// [`Inbox::set_room`] follows then.
+    fn try_submit(&self, command: GraphicsCommand, arrived: Instant)
+    -> Result<(), GraphicsCommand>;
 
     /// True where no command waits to be drawn.
     fn is_idle(&self) -> bool {
@@ -41,8 +43,12 @@ pub trait Canvas: Send + Sync {
 }
 
 impl Canvas for Renderer {
-    fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand> {
-        Renderer::try_submit(self, command)
+    fn try_submit(
+        &self,
+        command: GraphicsCommand,
+        arrived: Instant,
+    ) -> Result<(), GraphicsCommand> {
+        self.try_submit_arrived(command, arrived)
     }
 
     fn is_idle(&self) -> bool {
@@ -99,6 +105,8 @@ pub struct Wires<'a> {
     pub tell: &'a (dyn Fn(Notice) + Send + Sync),
     /// The round trip now, where it can be measured.
     pub round_trip: &'a (dyn Fn() -> Option<Duration> + Send + Sync),
+    /// Where to write down what happens when.
+    pub trace: Option<&'a Trace>,
 }
 
 /// A running session over `S`, which is encrypted already.
@@ -113,10 +121,11 @@ pub struct Link<'a, S> {
     blocked: Option<GraphicsCommand>,
     /// Waits while the server reactivates the session: no input may be sent then, and none dropped.
     held_input: Vec<oriel_protocol::input::InputEvent>,
-    unsent: Vec<u8>,
-    /// Bytes of `unsent` that are sent.
-    sent: usize,
-    needs_flush: bool,
+    outgoing: Outgoing,
+    /// When the bytes came that were read last.
+    read_at: Instant,
+    /// When the first bytes came of what is not whole yet.
+    began_at: Option<Instant>,
     /// Why nothing can be sent any more. What the server said before it hung up is still read: it
     /// may be the reason.
     cut_off: Option<io::Error>,
@@ -148,9 +157,9 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
             wires,
             blocked: None,
             held_input: Vec::new(),
-            unsent: Vec::new(),
-            sent: 0,
-            needs_flush: false,
+            outgoing: Outgoing::new(wires.trace.cloned()),
+            read_at: Instant::now(),
+            began_at: None,
             cut_off: None,
             visible: None,
             desktop: Size::default(),
@@ -204,19 +213,18 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 self.flush_for_goodbye().await;
                 return end;
             }
-            self.machine.poll_transmit(&mut self.unsent);
+            self.machine.poll_transmit(self.outgoing.buffer());
             let timeout = [self.machine.poll_timeout(), goodbye]
                 .into_iter()
                 .flatten()
                 .min();
             if self.cut_off.is_some() {
-                self.unsent.clear();
-                self.sent = 0;
+                self.outgoing.clear();
             }
-            let must_send = self.cut_off.is_none() && (!self.unsent.is_empty() || self.needs_flush);
+            let must_send = self.cut_off.is_none() && self.outgoing.has_work();
             tokio::select! {
                 biased;
-                requests = self.wires.inbox.next(), if self.unsent.len() < UNSENT_LIMIT => {
+                requests = self.wires.inbox.next(), if self.outgoing.len() < UNSENT_LIMIT => {
                     if let Some(failure) = self.serve(requests) {
                         return Err(failure);
                     }
@@ -224,9 +232,9 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                         goodbye = Some(Instant::now() + GOODBYE);
                     }
                 }
-                result = send(&mut self.writer, &self.unsent[self.sent..]), if must_send => {
+                result = send(&mut self.writer, self.outgoing.waiting()), if must_send => {
                     match result {
-                        Ok(count) => self.wrote(count),
+                        Ok(count) => self.outgoing.wrote(count, Instant::now()),
                         Err(error) => {
                             self.cut_off = Some(error);
                             goodbye.get_or_insert(Instant::now() + GOODBYE);
@@ -238,7 +246,13 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                         Ok(0) => self.machine.handle_stream_closed(Instant::now()),
                         Ok(count) => {
                             let now = Instant::now();
+                            self.read_at = now;
+                            self.began_at.get_or_insert(now);
                             let result = self.machine.handle_data(now, &buffer[..count]);
+                            if let Some(trace) = self.wires.trace {
+                                let bytes = Some(("bytes", count as u64));
+                                trace.slice("parse", now, Instant::now(), bytes);
+                            }
                             self.record(now);
                             if let Err(error) = result {
                                 // What came whole before it is still worth showing.
@@ -278,6 +292,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         Figures {
             connection,
             acknowledged: (&self.acknowledged_us).into(),
+            input: self.outgoing.input(),
             // TCP's includes the time that the peer holds an answer back, the server's own may be
             // old: the truth is no longer than either.
             round_trip: [
@@ -297,6 +312,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
 
     /// Hands on what the machine has to tell, as long as the canvas takes it.
     fn take_events(&mut self) -> Option<End> {
+        let mut was_whole = false;
         loop {
             if let Some(command) = self.blocked.take() {
                 self.submit(command);
@@ -305,7 +321,13 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 return None;
             }
             let early = self.early.pop_front();
-            let event = early.or_else(|| self.machine.poll_event())?;
+            let Some(event) = early.or_else(|| self.machine.poll_event()) else {
+                // What was read last may end with the beginning of something.
+                let began_at = self.began_at.filter(|_| !was_whole).unwrap_or(self.read_at);
+                self.began_at = self.machine.is_mid_message().then_some(began_at);
+                return None;
+            };
+            was_whole = true;
             if let Some(end) = self.take_event(event) {
                 return Some(end);
             }
@@ -337,6 +359,10 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
             ClientEvent::Beep { .. } => (self.wires.tell)(Notice::Beep),
             ClientEvent::GraphicsPipeline { is_open } => {
                 tracing::debug!(is_open, "graphics pipeline");
+                // A new one knows nothing of what was told on the last.
+                if is_open && self.visible == Some(false) {
+                    self.machine.suppress_output(None);
+                }
             }
             ClientEvent::SignedIn { session_id, .. } => {
                 tracing::debug!(session_id, "signed in");
@@ -380,13 +406,19 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 self.open_frames.push_back((*frame, Instant::now()));
             }
         }
-        self.blocked = self.wires.canvas.try_submit(command).err();
+        // What a frame is made of may have begun to come before what was read last.
+        let arrived = match &command {
+            GraphicsCommand::StartFrame { .. } => self.began_at.unwrap_or(self.read_at),
+            _ => self.read_at,
+        };
+        self.blocked = self.wires.canvas.try_submit(command, arrived).err();
     }
 
     /// Does what was asked; returns why the session cannot go on.
     fn serve(&mut self, requests: Requests) -> Option<Failure> {
         let Requests {
             input,
+            input_at,
             frames,
             has_room: _, // `take_events` tries again in any case.
             layout,
@@ -399,6 +431,8 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         let now = Instant::now();
         if self.machine.step() == ConnectionStep::Active {
             self.machine.send_input(&input);
+            self.machine.poll_transmit(self.outgoing.buffer());
+            self.outgoing.mark_input(&input_at);
         } else {
             self.held_input.extend(input);
         }
@@ -445,21 +479,11 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         self.machine.acknowledge_frame(now, report);
     }
 
-    /// Some bytes left, or, if there were none to send, all that were buffered below did.
-    fn wrote(&mut self, count: usize) {
-        self.needs_flush = count > 0;
-        self.sent += count;
-        if self.sent == self.unsent.len() {
-            self.unsent.clear();
-            self.sent = 0;
-        }
-    }
-
     /// Sends the last words, if the server still listens.
     async fn flush_for_goodbye(&mut self) {
-        self.machine.poll_transmit(&mut self.unsent);
+        self.machine.poll_transmit(self.outgoing.buffer());
         let last = async {
-            self.writer.write_all(&self.unsent[self.sent..]).await?;
+            self.writer.write_all(self.outgoing.waiting()).await?;
             self.writer.shutdown().await
         };
         // Whoever hung up first misses nothing.

@@ -17,6 +17,8 @@ pub struct Figures {
     pub connection: ConnectionStatistics,
     /// From the receipt of a frame's end to its acknowledgement.
     pub acknowledged: Distribution,
+    /// From an input event until its bytes had left.
+    pub input: Distribution,
     /// Round trip to the server.
     pub round_trip: Option<Duration>,
     /// What the server offers.
@@ -74,6 +76,9 @@ struct Report<'a> {
     present_us: Percentiles,
     latency_us: Percentiles,
     acknowledge_us: Percentiles,
+    /// A frame's way, step by step.
+    steps_us: BTreeMap<&'a str, Percentiles>,
+    input_to_wire_us: Percentiles,
     round_trip_us: Option<u64>,
     engines: Engines<'a>,
     memory: Memory,
@@ -113,6 +118,8 @@ struct Frames {
     acknowledged: u64,
     applied: u64,
     presented: u64,
+    /// Applied, and replaced by a newer one before they were shown.
+    replaced: u64,
     refused_commands: u64,
 }
 
@@ -142,6 +149,7 @@ struct Percentiles {
     mean: f64,
     p50: u64,
     p90: u64,
+    p95: u64,
     p99: u64,
     max: u64,
 }
@@ -166,6 +174,7 @@ impl From<&Distribution> for Percentiles {
             mean: figures.mean_us,
             p50: figures.p50_us,
             p90: figures.p90_us,
+            p95: figures.p95_us,
             p99: figures.p99_us,
             max: figures.max_us,
         }
@@ -217,6 +226,7 @@ impl SessionRecord {
                 acknowledged: connection.frames_acknowledged,
                 applied: render.frames,
                 presented: render.presents,
+                replaced: render.replaced,
                 refused_commands: render.peer_errors,
             },
             bytes: Bytes {
@@ -249,6 +259,12 @@ impl SessionRecord {
             present_us: (&render.present).into(),
             latency_us: (&render.latency).into(),
             acknowledge_us: (&figures.acknowledged).into(),
+            steps_us: render
+                .steps
+                .named()
+                .map(|(name, step)| (name, step.into()))
+                .into(),
+            input_to_wire_us: (&figures.input).into(),
             round_trip_us: figures
                 .round_trip
                 .and_then(|round_trip| u64::try_from(round_trip.as_micros()).ok()),
@@ -347,6 +363,13 @@ mod tests {
                 assert!(value[key][percentile].is_u64(), "{key}.{percentile}");
             }
         }
+        let steps = &value["steps_us"];
+        for step in ["receive", "decode", "apply", "submit", "present", "total"] {
+            for percentile in ["p50", "p95", "p99"] {
+                assert!(steps[step][percentile].is_u64(), "{step}.{percentile}");
+            }
+        }
+        assert!(value["input_to_wire_us"]["p99"].is_u64());
         assert!(value["codecs"]["planar"]["bytes"].is_u64());
         assert!(value["memory"]["peak_kib"].as_u64() > Some(1000));
     }

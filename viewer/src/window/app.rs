@@ -12,7 +12,7 @@ use oriel_protocol::{
     graphics::PointerUpdate,
     input::{InputEvent, LockKeys},
 };
-use oriel_render::{PresentTarget, Renderer, RendererConfig};
+use oriel_render::{PresentTarget, Renderer, RendererConfig, Trace};
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalPosition, PhysicalSize},
@@ -60,6 +60,8 @@ pub struct Launch {
     pub session: SessionArgs,
     /// Where the session runs.
     pub runtime: tokio::runtime::Handle,
+    /// Where to write down what happens when.
+    pub trace: Option<Trace>,
 }
 
 /// How it went.
@@ -160,6 +162,8 @@ impl App {
         };
         let config = RendererConfig {
             compositor: self.launch.session.view.compositor.into(),
+            present: self.launch.session.view.present.into(),
+            trace: self.launch.trace.clone(),
             ..Default::default()
         };
         let events = render_events(self.inbox.clone(), self.activity.clone());
@@ -168,7 +172,7 @@ impl App {
                 reason: error.to_string(),
             })?;
         window.set_visible(true);
-        Ok(Shown {
+        let shown = Shown {
             window,
             renderer,
             surface,
@@ -184,8 +188,11 @@ impl App {
             layouts: LayoutDebounce::default(),
             takes_layouts: false,
             pointer: PhysicalPosition::default(),
+            look_at: None,
             closing: None,
-        })
+        };
+        shown.tell_refresh_interval();
+        Ok(shown)
     }
 
     /// Connects, for the first time or again.
@@ -211,6 +218,7 @@ impl App {
             exit_after: self.launch.session.view.exit_after,
             exit_when_settled: false,
         };
+        plan.trace = self.launch.trace.clone();
         let (proxy, inbox, activity) = (
             self.proxy.clone(),
             self.inbox.clone(),
@@ -320,7 +328,9 @@ impl App {
             let locks = self.local_keyboard.as_ref().and_then(LocalKeyboard::locks);
             shown.locks = locks.unwrap_or(shown.locks);
             shown.keyboard.synchronize(shown.locks, &mut out);
+            shown.set_seen(true, &self.inbox);
         } else {
+            shown.may_be_minimized();
             shown.keyboard.release_all(&mut out);
             shown.mouse.release_all(&mut out);
         }
@@ -386,6 +396,7 @@ impl App {
         if shown.closing.is_some_and(|by| by <= now) {
             return event_loop.exit();
         }
+        shown.look_if_minimized(now, &self.inbox);
         let was_waiting = shown.layouts.is_waiting();
         if let Some(layout) = shown.layouts.due(now) {
             self.inbox.set_layout(layout);
@@ -421,6 +432,7 @@ impl App {
         [
             shown.closing,
             shown.layouts.deadline(),
+            shown.look_at,
             shown.notice.as_ref().map(|(_, until)| *until),
             shown.meter.as_ref().map(Meter::due),
             shown.surface.due(),
@@ -516,7 +528,7 @@ impl ApplicationHandler<UserEvent> for App {
             }
             WindowEvent::Resized(size) => {
                 let is_visible = size.width > 0 && size.height > 0;
-                self.inbox.set_visible(is_visible);
+                shown.set_seen(is_visible, &self.inbox);
                 if is_visible {
                     // The scaling first: else one picture would be placed the old way.
                     shown.want_layout(&self.launch.session);
@@ -531,7 +543,8 @@ impl ApplicationHandler<UserEvent> for App {
                 shown.want_layout(&self.launch.session);
                 shown.surface.request_repaint();
             }
-            WindowEvent::Occluded(is_occluded) => self.inbox.set_visible(!is_occluded),
+            WindowEvent::Occluded(is_occluded) => shown.set_seen(!is_occluded, &self.inbox),
+            WindowEvent::Moved(_) => shown.tell_refresh_interval(),
             _ => {}
         }
     }

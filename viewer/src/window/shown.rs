@@ -1,6 +1,9 @@
 //! What lives as long as the window: the picture, the chrome over it, and what the hands do.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::{
@@ -31,6 +34,9 @@ use crate::{
     statistics::Meter,
 };
 
+/// A window manager has done what it was asked for after so long.
+const SETTLED: Duration = Duration::from_millis(250);
+
 /// Everything that lives as long as the window.
 pub(super) struct Shown {
     pub(super) window: Arc<Window>,
@@ -48,6 +54,8 @@ pub(super) struct Shown {
     pub(super) layouts: LayoutDebounce,
     pub(super) takes_layouts: bool,
     pub(super) pointer: PhysicalPosition<f64>,
+    /// When to look whether the window was minimised.
+    pub(super) look_at: Option<Instant>,
     /// The window was closed; by when it goes whatever the session does.
     pub(super) closing: Option<Instant>,
 }
@@ -136,6 +144,40 @@ impl Shown {
             let layout = window_layout(size_of_window(&self.window), self.window.scale_factor());
             self.layouts.resized(layout, Instant::now());
         }
+    }
+
+    /// The window can be seen, or cannot. Covered, nothing is drawn into it, and the desktop goes
+    /// on; minimised, the server is asked to stop as well. Where the window system does not tell
+    /// which of the two it is, nobody looks at it for longer than a moment.
+    pub(super) fn set_seen(&self, is_seen: bool, inbox: &Inbox) {
+        self.renderer.set_visible(is_seen);
+        let is_minimized = !is_seen && self.window.is_minimized().unwrap_or(true);
+        inbox.set_visible(!is_minimized);
+    }
+
+    /// The keyboard went elsewhere, perhaps since the window was minimised: X11 says no more about
+    /// that. By the time that this is looked into, the window manager has settled it.
+    pub(super) fn may_be_minimized(&mut self) {
+        self.look_at = Some(Instant::now() + SETTLED);
+    }
+
+    pub(super) fn look_if_minimized(&mut self, now: Instant, inbox: &Inbox) {
+        if self.look_at.take_if(|at| *at <= now).is_some()
+            && self.window.is_minimized() == Some(true)
+        {
+            self.set_seen(false, inbox);
+        }
+    }
+
+    /// The window may be on another screen than before.
+    pub(super) fn tell_refresh_interval(&self) {
+        let rate = self.window.current_monitor();
+        let rate = rate.and_then(|monitor| monitor.refresh_rate_millihertz());
+        let interval = rate.and_then(|rate| {
+            let seconds = 1e3 / f64::from(rate);
+            Duration::try_from_secs_f64(seconds).ok()
+        });
+        self.renderer.set_refresh_interval(interval);
     }
 
     pub(super) fn toggle_fullscreen(&self) {

@@ -12,7 +12,7 @@ mod read_back;
 mod staging;
 mod window;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
@@ -30,10 +30,11 @@ use self::{
     staging::Rows,
     window::{GpuWindow, WindowPainter},
 };
-use super::{Compositor, CopyRegion, CopySource, Layer, Presentation, Presented};
+use super::{Compositor, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented};
 use crate::{
     decode::PixelBlock,
     error::{CompositorError, RenderError},
+    pace::PresentChoice,
     window::WindowHandle,
 };
 
@@ -105,6 +106,13 @@ impl GpuCompositor {
     #[doc(hidden)]
     pub fn lose_device(&self) {
         self.gpu.destroy();
+    }
+
+    /// Shows pictures in this way from now on.
+    pub fn set_present_choice(&mut self, choice: PresentChoice) {
+        if let Some(window) = &mut self.window {
+            window.set_present_choice(&self.gpu, choice);
+        }
     }
 
     fn black_texture(&mut self, label: &str, size: Size) -> Result<Texture, CompositorError> {
@@ -433,7 +441,7 @@ impl Compositor for GpuCompositor {
             None => {
                 self.batch.submit(&self.gpu);
                 self.gpu.check()?;
-                Ok(Presented::Shown)
+                Ok(Presented::Shown(PresentTimes::at_once(Instant::now())))
             }
         }
     }

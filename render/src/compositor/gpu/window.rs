@@ -1,6 +1,6 @@
 //! A window's swapchain, and what is drawn into it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use oriel_codecs::{geometry::Size, picture::Picture};
 use oriel_shaders::ScaleUniform;
@@ -12,8 +12,9 @@ use super::{
     staging::Rows,
 };
 use crate::{
-    compositor::{Filter, Presentation, Presented, WindowLayer},
+    compositor::{Filter, PresentTimes, Presentation, Presented, WindowLayer},
     error::{CompositorError, RenderError},
+    pace::PresentChoice,
     window::WindowHandle,
 };
 
@@ -95,15 +96,7 @@ impl GpuWindow {
             .get_default_config(&gpu.adapter, 1, 1)
             .ok_or_else(unusable)?;
         config.format = format;
-        // Mailbox shows the newest picture and does not make this thread wait for the screen.
-        config.present_mode = if capabilities
-            .present_modes
-            .contains(&wgpu::PresentMode::Mailbox)
-        {
-            wgpu::PresentMode::Mailbox
-        } else {
-            wgpu::PresentMode::Fifo
-        };
+        config.present_mode = present_mode(PresentChoice::Auto, &capabilities.present_modes);
         config.desired_maximum_frame_latency = 1;
         let view_format = format.remove_srgb_suffix();
         if view_format != format {
@@ -116,6 +109,13 @@ impl GpuWindow {
             is_configured: false,
             painter: WindowPainter::new(gpu, view_format),
         })
+    }
+
+    /// Shows pictures in this way, or in the nearest that the window system has.
+    pub(crate) fn set_present_choice(&mut self, gpu: &GpuDevice, choice: PresentChoice) {
+        let capabilities = self.surface.get_capabilities(&gpu.adapter);
+        self.config.present_mode = present_mode(choice, &capabilities.present_modes);
+        self.is_configured = false;
     }
 
     /// Draws the output and what lies over it, and shows it.
@@ -164,16 +164,38 @@ impl GpuWindow {
                 return Err(CompositorError::System("the window gave no texture".into()));
             }
         };
+        let acquired = Instant::now();
         let view = frame.texture.create_view(&wgpu::TextureViewDescriptor {
             format: Some(self.painter.format),
             ..Default::default()
         });
         self.painter.paint(gpu, batch, output, what, &view)?;
         batch.submit(gpu);
+        let submitted = Instant::now();
         gpu.queue.present(frame);
         gpu.check()?;
-        Ok(Presented::Shown)
+        Ok(Presented::Shown(PresentTimes {
+            acquired,
+            submitted,
+            waits_for_blank: matches!(
+                self.config.present_mode,
+                wgpu::PresentMode::Fifo | wgpu::PresentMode::FifoRelaxed
+            ),
+        }))
     }
+}
+
+/// The way that comes nearest to a choice among those that there are. Every system has FIFO.
+fn present_mode(choice: PresentChoice, modes: &[wgpu::PresentMode]) -> wgpu::PresentMode {
+    use wgpu::PresentMode::{Fifo, Immediate, Mailbox};
+    let wanted = match choice {
+        // Mailbox shows the newest picture and does not make this thread wait for the screen.
+        PresentChoice::Auto | PresentChoice::Mailbox => &[Mailbox][..],
+        PresentChoice::Immediate => &[Immediate, Mailbox],
+        PresentChoice::Fifo => &[],
+    };
+    let found = wanted.iter().find(|mode| modes.contains(mode));
+    *found.unwrap_or(&Fifo)
 }
 
 /// Draws windows of one format.
@@ -292,5 +314,23 @@ pub(crate) fn scale(source: Size, shown: Size) -> ScaleUniform {
         shown_size: [shown.width, shown.height],
         is_cubic: u32::from(Filter::choose(source, shown) == Filter::Mitchell),
         padding: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wgpu::PresentMode::{Fifo, Immediate, Mailbox};
+
+    #[test]
+    fn pictures_tear_only_where_that_was_asked_for() {
+        let all = [Fifo, Immediate, Mailbox];
+        assert_eq!(present_mode(PresentChoice::Auto, &all), Mailbox);
+        assert_eq!(present_mode(PresentChoice::Mailbox, &all), Mailbox);
+        assert_eq!(present_mode(PresentChoice::Immediate, &all), Immediate);
+        assert_eq!(present_mode(PresentChoice::Fifo, &all), Fifo);
+        let without_mailbox = [Fifo, Immediate];
+        assert_eq!(present_mode(PresentChoice::Auto, &without_mailbox), Fifo);
+        assert_eq!(present_mode(PresentChoice::Immediate, &[Fifo]), Fifo);
     }
 }

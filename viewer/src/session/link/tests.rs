@@ -63,7 +63,7 @@ impl FakeCanvas {
 }
 
 impl Canvas for FakeCanvas {
-    fn try_submit(&self, command: GraphicsCommand) -> Result<(), GraphicsCommand> {
+    fn try_submit(&self, command: GraphicsCommand, _: Instant) -> Result<(), GraphicsCommand> {
         if self.0.is_full.load(Ordering::SeqCst) {
             return Err(command);
         }
@@ -101,6 +101,7 @@ impl Fixture {
                     inbox: &inbox,
                     tell: &|_| {},
                     round_trip: &|| None,
+                    trace: None,
                 };
                 let mut link = Link::new(near, client, early, wires);
                 let end = link.run().await;
@@ -322,6 +323,61 @@ async fn frames_are_handed_on_in_order_and_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_minimised_window_stops_the_server_and_acknowledges_nothing_until_it_is_back() {
+    const SUSPENDED: u32 = 0xFFFF_FFFF;
+    let mut fixture = Fixture::new();
+    let acknowledged = |event| match event {
+        ServerEvent::FrameAcknowledged { queue_depth, .. } => Some(queue_depth),
+        _ => None,
+    };
+    let suppressed = |event| match event {
+        ServerEvent::SuppressOutput(visible) => Some(visible),
+        _ => None,
+    };
+    let report = |frame| FrameReport {
+        frame: FrameId(frame),
+        queue_depth: 7,
+        decode_us: 1,
+        present_us: 2,
+    };
+    fixture.draw(1..3, 100);
+    fixture.wait_for_frames(2).await;
+    fixture.inbox.push_frame(report(1));
+    assert_eq!(fixture.event(acknowledged).await, 7);
+    fixture.inbox.set_visible(false);
+    // The suspension comes by the pipeline, and the suppression beside it, in either order.
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let next = |event: ServerEvent| match event {
+            ServerEvent::FrameAcknowledged { queue_depth, .. } => {
+                Some((queue_depth == SUSPENDED).to_string())
+            }
+            ServerEvent::SuppressOutput(visible) => Some(format!("{visible:?}")),
+            _ => None,
+        };
+        told.push(fixture.event(next).await);
+    }
+    told.sort();
+    assert_eq!(told, ["None", "true"]);
+    fixture.inbox.push_frame(report(2));
+    fixture.inbox.set_visible(true);
+    assert_eq!(fixture.event(suppressed).await, Some(DESKTOP.to_rect()));
+    fixture.draw(3..4, 100);
+    fixture.wait_for_frames(3).await;
+    fixture.inbox.push_frame(report(3));
+    let (frame, depth) = fixture
+        .event(|event| match event {
+            ServerEvent::FrameAcknowledged {
+                frame, queue_depth, ..
+            } => Some((frame.0, queue_depth)),
+            _ => None,
+        })
+        .await;
+    assert_eq!((frame, depth), (3, 7), "the second went unacknowledged");
+    fixture.inbox.disconnect();
+}
+
+#[tokio::test]
 async fn a_full_renderer_stops_the_reading_but_not_the_input() {
     let mut fixture = Fixture::new();
     fixture.draw(1..2, 100);
@@ -429,6 +485,7 @@ async fn leaving_does_not_wait_for_a_server_that_does_not_answer() {
         inbox: &inbox,
         tell: &|_| {},
         round_trip: &|| None,
+        trace: None,
     };
     let mut link = Link::new(near, client, early, wires);
     inbox.disconnect();
