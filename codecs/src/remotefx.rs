@@ -17,6 +17,7 @@
 
 pub mod bits;
 mod blocks;
+pub(crate) mod clip;
 pub mod color;
 mod decoder;
 pub mod dwt;

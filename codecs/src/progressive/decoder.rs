@@ -5,6 +5,7 @@ use crate::{
     picture::PictureMut,
     remotefx::{
         Component, TILE_AREA, TILE_SIZE,
+        clip::Clip,
         painter::{Pieces, TILES_FOR_TWO},
         tile::TileSamples,
         tile_source::grid,
@@ -25,8 +26,10 @@ const SIDE: i32 = TILE_SIZE as i32;
 /// the sign of each.
 ///
 /// # Memory
-/// 27 KiB for each tile of the surface that ever came, 8 bytes for each of the others, 16 for each
-/// rectangle and 32 for each tile of the largest region seen.
+/// 27 KiB for each tile of the surface that ever came and 8 bytes for each of the others; for the
+/// largest region seen 32 bytes for each tile, 32 for each rectangle, and 32 for each row of tiles
+/// that one lies in. Rectangles that overlap take more, but never more than eight times what the
+/// pixels take that they lie on.
 #[derive(Debug)]
 pub struct ProgressiveDecoder {
     size: Size,
@@ -35,7 +38,7 @@ pub struct ProgressiveDecoder {
     /// Row by row.
     tiles: Vec<Option<Box<Tile>>>,
     plans: Vec<TilePlan>,
-    rects: Vec<Rect>,
+    clip: Clip,
 }
 
 /// Where a tile belongs, and where among the region's tiles its block lies.
@@ -61,7 +64,7 @@ impl ProgressiveDecoder {
             columns: columns as usize,
             tiles,
             plans: Vec::new(),
-            rects: Vec::new(),
+            clip: Clip::default(),
         }
     }
 
@@ -113,16 +116,14 @@ impl ProgressiveDecoder {
     ) -> Result<(), ProgressiveError> {
         self.plan(region)?;
         let shown = Rect::at(origin, target.size()).intersect(&self.size.to_rect());
-        self.rects.clear();
-        let rects = region.rects().map(|rect| rect.intersect(&shown));
-        self.rects.extend(rects.filter(|rect| !rect.is_empty()));
+        self.clip.set(region.rects(), shown);
 
         let (size, stride_bytes) = (target.size(), target.stride_bytes());
         if let Some(target) = PictureMut::new(target.data_mut(), size, stride_bytes) {
             let job = Job {
                 region,
                 columns: self.columns,
-                rects: &self.rects,
+                clip: &self.clip,
                 left: origin.x,
             };
             let rows = Rows {
@@ -171,15 +172,13 @@ impl ProgressiveDecoder {
     /// Appends what the region's rectangles show of tiles that are there.
     fn note_painted(&self, origin: Point, painted: &mut Vec<Rect>) {
         let mut pieces = Pieces::new(painted);
-        let bounds = self
-            .rects
-            .iter()
-            .fold(Rect::default(), |all, rect| all.union(rect));
-        for row in tiles_along(bounds.top, bounds.bottom) {
-            for column in tiles_along(bounds.left, bounds.right) {
-                if self.tiles[row as usize * self.columns + column as usize].is_some() {
-                    for rect in &self.rects {
-                        let piece = rect.intersect(&place(column, row));
+        for row in 0..self.clip.rows() {
+            let tiles = &self.tiles[row * self.columns..][..self.columns];
+            for column in self.clip.columns(row) {
+                if tiles[column].is_some() {
+                    let place = place(column as i32, row as i32);
+                    for rect in self.clip.row(row) {
+                        let piece = rect.intersect(&place);
                         pieces.push(piece.translate(-origin.x, -origin.y));
                     }
                 }
@@ -207,11 +206,6 @@ fn regions(payload: &[u8]) -> impl Iterator<Item = Result<Region<'_>, Progressiv
     })
 }
 
-/// Columns or rows of tiles that pixels from `first` up to `end` lie in.
-fn tiles_along(first: i32, end: i32) -> std::ops::Range<i32> {
-    first / SIDE..(end + SIDE - 1) / SIDE
-}
-
 /// The pixels of a tile.
 fn place(column: i32, row: i32) -> Rect {
     Rect::new(
@@ -227,8 +221,8 @@ fn place(column: i32, row: i32) -> Rect {
 struct Job<'a> {
     region: &'a Region<'a>,
     columns: usize,
-    /// What is drawn: inside of target and surface, none of them empty.
-    rects: &'a [Rect],
+    /// What is drawn, inside of target and surface.
+    clip: &'a Clip,
     /// Of the target on the surface.
     left: i32,
 }
@@ -329,8 +323,7 @@ impl Job<'_> {
         (target, top): (&mut PictureMut<'_>, i32),
         scratch: &mut Scratch,
     ) -> Result<(), ProgressiveError> {
-        let is_shown = |rect: &Rect| rect.top < (row + 1) * SIDE && rect.bottom > row * SIDE;
-        if plans.is_empty() && !self.rects.iter().any(is_shown) {
+        if plans.is_empty() && self.clip.row(row as usize).is_empty() {
             return Ok(());
         }
         for (column, slot) in (0..).zip(tiles) {
@@ -380,7 +373,7 @@ impl Job<'_> {
         samples: &mut TileSamples,
     ) {
         let mut is_transformed = false;
-        for rect in self.rects {
+        for rect in self.clip.row((place.top / SIDE) as usize) {
             let piece = rect.intersect(&place);
             if piece.is_empty() {
                 continue;

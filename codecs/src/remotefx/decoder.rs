@@ -8,6 +8,7 @@ use crate::{
 use super::{
     Entropy, TILE_SIZE,
     blocks::{self, Block, Region, TileSet},
+    clip::Clip,
     error::RemoteFxError,
     painter::{self, TilePlan},
     quant::Quant,
@@ -20,13 +21,15 @@ use super::{
 /// connection for as long as it lasts; pixels are not kept.
 ///
 /// # Memory
-/// 16 bytes for each rectangle, 32 for each tile and 10 for each table of the largest tile set seen,
-/// which come to no more than twice its bytes on the wire, and 8 for each of at most 255 channels.
+/// 32 bytes for each tile and 10 for each table of the largest tile set seen, which come to no more
+/// than twice its bytes on the wire; 32 for each rectangle of the largest region, and for each row
+/// of tiles that one lies in; 8 for each of at most 255 channels. Rectangles that overlap take more,
+/// but never more than eight times what the pixels take that they lie on.
 #[derive(Debug, Default)]
 pub struct RemoteFxDecoder {
     headers: Headers,
     /// Of the region that the next tile set belongs to.
-    rects: Vec<Rect>,
+    clip: Clip,
     tiles: Vec<TilePlan>,
     quants: Vec<Quant>,
 }
@@ -147,13 +150,11 @@ impl RemoteFxDecoder {
 
     fn begin_region(&mut self, region: &Region<'_>, channel: u8, target: Size) {
         let bounds = target.to_rect();
-        self.rects.clear();
         if region.rects().len() == 0 {
             let frame = self.headers.channel_size(channel).unwrap_or(target);
-            self.rects.push(frame.to_rect().intersect(&bounds));
+            self.clip.set(std::iter::once(frame.to_rect()), bounds);
         } else {
-            let rects = region.rects().map(|rect| rect.intersect(&bounds));
-            self.rects.extend(rects.filter(|rect| !rect.is_empty()));
+            self.clip.set(region.rects(), bounds);
         }
     }
 
@@ -181,7 +182,7 @@ impl RemoteFxDecoder {
         painter::sort(&mut self.tiles);
         let mut pieces = painter::Pieces::new(painted);
         for tile in &self.tiles {
-            for rect in &self.rects {
+            for rect in self.clip.row(tile.row()) {
                 pieces.push(rect.intersect(&tile.place()));
             }
         }
@@ -190,7 +191,7 @@ impl RemoteFxDecoder {
             payload,
             entropy,
             quants: &self.quants,
-            rects: &self.rects,
+            clip: &self.clip,
         };
         job.paint(&self.tiles, target);
         Ok(())

@@ -1,8 +1,10 @@
 //! The tiles of a tile set into a picture.
 
+use std::cmp::Reverse;
+
 use crate::{geometry::Rect, picture::PictureMut};
 
-use super::{Entropy, TILE_SIZE, blocks::Tile, quant::Quant, tile::TileDecoder};
+use super::{Entropy, TILE_SIZE, blocks::Tile, clip::Clip, quant::Quant, tile::TileDecoder};
 
 const SIDE: i32 = TILE_SIZE as i32;
 
@@ -15,7 +17,7 @@ pub(crate) const TILES_FOR_TWO: usize = 8;
 pub(super) struct TilePlan {
     row: u16,
     column: u16,
-    /// Which of the tile set's tiles it is: what comes later wins.
+    /// Which of the tile set's tiles it is.
     order: u16,
     quants: [u8; 3],
     lengths: [u16; 3],
@@ -36,6 +38,11 @@ impl TilePlan {
         }
     }
 
+    /// Its row.
+    pub fn row(&self) -> usize {
+        self.row.into()
+    }
+
     /// Its 64 by 64 pixels in the picture.
     pub fn place(&self) -> Rect {
         let (left, top) = (i32::from(self.column) * SIDE, i32::from(self.row) * SIDE);
@@ -53,11 +60,12 @@ impl TilePlan {
     }
 }
 
-/// Orders tiles by where they are, and those in one place as they came.
-pub(super) fn sort(tiles: &mut [TilePlan]) {
-    let key = |tile: &TilePlan| (tile.row, tile.column, tile.order);
-    if !tiles.is_sorted_by_key(key) {
-        tiles.sort_unstable_by_key(key);
+/// Orders tiles by where they are; of those in one place the last one stays.
+pub(super) fn sort(tiles: &mut Vec<TilePlan>) {
+    let place = |tile: &TilePlan| (tile.row, tile.column);
+    if !tiles.is_sorted_by(|a, b| place(a) < place(b)) {
+        tiles.sort_unstable_by_key(|tile| (place(tile), Reverse(tile.order)));
+        tiles.dedup_by_key(|tile| place(tile));
     }
 }
 
@@ -116,8 +124,8 @@ pub(super) struct Job<'a> {
     pub payload: &'a [u8],
     pub entropy: Entropy,
     pub quants: &'a [Quant],
-    /// What is painted: inside of the picture, none of them empty.
-    pub rects: &'a [Rect],
+    /// What is painted, inside of the picture.
+    pub clip: &'a Clip,
 }
 
 impl Job<'_> {
@@ -166,7 +174,7 @@ impl Job<'_> {
         let quants = tile.quants.map(|index| &self.quants[usize::from(index)]);
         let data = tile.data(self.payload);
         let mut is_decoded = false;
-        for rect in self.rects {
+        for rect in self.clip.row(tile.row()) {
             let piece = rect.intersect(&place);
             if piece.is_empty() {
                 continue;
