@@ -5,6 +5,8 @@ pub(super) const COPY_SLACK_BYTES: usize = 32;
 
 /// What a short match copies at once.
 const BLOCK_BYTES: usize = 16;
+/// Beyond this a fill or a copy that doubles is quicker than blocks.
+const MOST_PATTERN_BYTES: usize = 256;
 
 /// Copies `length` bytes from `distance` before `cursor` to `cursor`; where the two overlap, what
 /// was just written is read again. May scribble over [`COPY_SLACK_BYTES`] past the end.
@@ -14,18 +16,45 @@ const BLOCK_BYTES: usize = 16;
 #[inline(always)]
 pub(super) fn copy_match(buffer: &mut [u8], cursor: usize, distance: usize, length: usize) {
     let source = cursor - distance;
-    if distance >= BLOCK_BYTES && length <= 2 * BLOCK_BYTES {
+    if length <= distance.min(BLOCK_BYTES) {
         // Most matches are short, and a call to memmove costs more than they do.
+        let bytes = block_at(buffer, source);
+        buffer[cursor..][..BLOCK_BYTES].copy_from_slice(&bytes);
+    } else if distance >= BLOCK_BYTES && length <= 2 * BLOCK_BYTES {
         for block in [0, BLOCK_BYTES] {
-            let mut bytes = [0; BLOCK_BYTES];
-            bytes.copy_from_slice(&buffer[source + block..][..BLOCK_BYTES]);
+            let bytes = block_at(buffer, source + block);
             buffer[cursor + block..][..BLOCK_BYTES].copy_from_slice(&bytes);
-            if length <= BLOCK_BYTES {
-                break;
-            }
         }
+    } else if distance < BLOCK_BYTES && length <= MOST_PATTERN_BYTES {
+        repeat_pattern(buffer, cursor, distance, length);
     } else {
         copy_exactly(buffer, cursor, distance, length);
+    }
+}
+
+#[inline(always)]
+fn block_at(buffer: &[u8], at: usize) -> [u8; BLOCK_BYTES] {
+    let mut bytes = [0; BLOCK_BYTES];
+    bytes.copy_from_slice(&buffer[at..][..BLOCK_BYTES]);
+    bytes
+}
+
+/// For a match that repeats a few bytes: a block is filled with them in a register, since to read
+/// what was just written stalls.
+fn repeat_pattern(buffer: &mut [u8], cursor: usize, distance: usize, length: usize) {
+    let bits = 8 * distance as u32;
+    let mut pattern = u128::from_le_bytes(block_at(buffer, cursor - distance));
+    pattern &= (1 << bits) - 1;
+    let mut filled = bits;
+    while filled < u128::BITS {
+        pattern |= pattern << filled;
+        filled *= 2;
+    }
+    let bytes = pattern.to_le_bytes();
+    // As many bytes as whole repetitions have.
+    let step = BLOCK_BYTES - BLOCK_BYTES % distance;
+    for at in (cursor..cursor + length).step_by(step) {
+        buffer[at..][..BLOCK_BYTES].copy_from_slice(&bytes);
     }
 }
 
@@ -115,8 +144,8 @@ mod tests {
     #[test]
     fn a_copy_repeats_what_it_overlaps_whatever_its_length() {
         for distance in 1..70 {
-            for length in 1..100 {
-                let mut buffer: Vec<u8> = (0..300).map(|i| (i * 7) as u8).collect();
+            for length in (1..100).chain([255, 256, 257, 300]) {
+                let mut buffer: Vec<u8> = (0..500).map(|i| (i * 7) as u8).collect();
                 let mut expected = buffer.clone();
                 for i in 0..length {
                     expected[100 + i] = expected[100 + i - distance];

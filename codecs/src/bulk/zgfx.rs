@@ -33,6 +33,7 @@ mod compressor;
 mod decompressor;
 mod tokens;
 
+use super::matches::COPY_SLACK_BYTES;
 pub use compressor::{Compressor, store};
 pub use decompressor::{Decompressor, MAX_MESSAGE_BYTES};
 
@@ -73,9 +74,6 @@ impl Form {
         cursor + self.segment_bytes + COPY_SLACK_BYTES > self.buffer_bytes()
     }
 }
-
-/// Bytes past the cursor that a short copy may overwrite: it always moves whole blocks.
-const COPY_SLACK_BYTES: usize = 64;
 
 /// `descriptor` of a message of one segment.
 const DESCRIPTOR_SINGLE: u8 = 0xE0;

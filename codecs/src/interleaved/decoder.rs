@@ -267,11 +267,7 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
             let (here, to_bgra) = (&self.here[..self.x], &self.to_bgra);
             simd::dispatch(
                 #[inline(always)]
-                || {
-                    for (out, pixel) in pixels.iter_mut().zip(here) {
-                        *out = to_bgra(*pixel);
-                    }
-                },
+                || show_row(here, pixels, to_bgra),
             );
         }
     }
@@ -375,6 +371,30 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
             );
             bytes = later;
         })
+    }
+}
+
+/// Converts as many pixels as both have.
+#[inline(always)]
+fn show_row<P: Pixel>(
+    row: &[P],
+    pixels: &mut [[u8; BYTES_PER_PIXEL]],
+    to_bgra: impl Fn(P) -> [u8; BYTES_PER_PIXEL],
+) {
+    let (blocks, rest) = row.as_chunks::<BLOCK>();
+    let mut places = pixels.chunks_mut(BLOCK);
+    for (block, pixels) in blocks.iter().zip(&mut places) {
+        // Only what looks each pixel up gains from doing so once.
+        if P::BYTES == 1 && *block == [block[0]; BLOCK] {
+            pixels.fill(to_bgra(block[0]));
+            continue;
+        }
+        for (out, pixel) in pixels.iter_mut().zip(block) {
+            *out = to_bgra(*pixel);
+        }
+    }
+    for (out, pixel) in places.flatten().zip(rest) {
+        *out = to_bgra(*pixel);
     }
 }
 

@@ -1,9 +1,12 @@
 use super::tokens::{MAX_PREFIX_BITS, TOKENS};
 use super::{
-    COMPRESSION_TYPE_MASK, COPY_SLACK_BYTES, DESCRIPTOR_MULTIPART, DESCRIPTOR_SINGLE,
-    FLAG_COMPRESSED, Form, RUN_COUNT_BITS,
+    COMPRESSION_TYPE_MASK, DESCRIPTOR_MULTIPART, DESCRIPTOR_SINGLE, FLAG_COMPRESSED, Form,
+    RUN_COUNT_BITS,
 };
-use crate::bulk::BulkError;
+use crate::bulk::{
+    BulkError,
+    matches::{COPY_SLACK_BYTES, copy_match},
+};
 
 /// The most that one message expands to: an uncompressed picture of 7680 by 4320 pixels fits.
 pub const MAX_MESSAGE_BYTES: usize = 128 << 20;
@@ -12,8 +15,6 @@ pub const MAX_MESSAGE_BYTES: usize = 128 << 20;
 const BULK_BITS: usize = 64;
 /// Bits that one look at the stream is sure to show, wherever in a byte it starts.
 const PEEK_BITS: u32 = 57;
-/// What a short match copies at once.
-const BLOCK_BYTES: usize = 16;
 
 /// Expands what a [`Compressor`](super::Compressor) has packed, message by message, in order.
 ///
@@ -270,32 +271,6 @@ fn match_length(word: u64) -> Result<(usize, u32), BulkError> {
             Ok(((1 << value_bits) + value as usize, ones + 1 + value_bits))
         }
         _ => Err(BulkError::ReservedToken),
-    }
-}
-
-/// Copies `length` bytes from `distance` before `cursor` to `cursor`; where the two overlap, what
-/// was just written is read again. May scribble over [`COPY_SLACK_BYTES`] past the end.
-#[inline]
-fn copy_match(buffer: &mut [u8], cursor: usize, distance: usize, length: usize) {
-    let source = cursor - distance;
-    if distance >= BLOCK_BYTES && length <= 2 * BLOCK_BYTES {
-        // Most matches are short, and a call to memmove costs more than they do.
-        for block in [0, BLOCK_BYTES] {
-            let mut bytes = [0; BLOCK_BYTES];
-            bytes.copy_from_slice(&buffer[source + block..][..BLOCK_BYTES]);
-            buffer[cursor + block..][..BLOCK_BYTES].copy_from_slice(&bytes);
-        }
-    } else if distance == 1 {
-        let byte = buffer[source];
-        buffer[cursor..cursor + length].fill(byte);
-    } else {
-        // What has been written doubles what can be copied without overlap.
-        let mut done = 0;
-        while done < length {
-            let step = (distance + done).min(length - done);
-            buffer.copy_within(source..source + step, cursor + done);
-            done += step;
-        }
     }
 }
 
