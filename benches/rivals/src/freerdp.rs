@@ -1,84 +1,64 @@
-//! FreeRDP's codecs: Debian's `libfreerdp2`, called as its headers say.
+//! FreeRDP 2's codecs, called as its headers say.
+//!
+//! The library is opened when it is first asked for ([`FreeRdp::load`]). Decoders draw at any place
+//! of a larger picture; a `false` or nothing means that FreeRDP refuses the payload.
 
-use std::{ffi::c_void, ptr};
+mod bulk;
+mod functions;
+mod raster;
+mod stream;
+mod surface;
+mod transform;
 
-use oriel_codecs::Size;
+use std::{ffi::c_void, sync::OnceLock};
+
+use oriel_codecs::{Picture, Point, Rect, Size};
+
+pub use bulk::{Bulk, Zgfx};
+pub use raster::{Interleaved, Planar, copy_image};
+pub use surface::{ClearCodec, NsCodec, decode_jpeg};
+pub use transform::{Progressive, RemoteFx, RemoteFxEncoder};
+
+use functions::{Functions, WinPr};
 
 /// `PIXEL_FORMAT_BGRX32`: 32 bits, type `BGRA`, no alpha, three times eight bits.
 const BGRX32: u32 = 32 << 24 | 4 << 16 | 8 << 8 | 8 << 4 | 8;
 
-#[link(name = "libfreerdp2.so.2", kind = "dylib", modifiers = "+verbatim")]
-unsafe extern "C" {
-    fn freerdp_bitmap_planar_context_new(flags: u32, width: u32, height: u32) -> *mut c_void;
-    fn freerdp_bitmap_planar_context_free(context: *mut c_void);
-    fn planar_decompress(
-        context: *mut c_void,
-        source: *const u8,
-        source_bytes: u32,
-        source_width: u32,
-        source_height: u32,
-        target: *mut u8,
-        format: u32,
-        step_bytes: u32,
-        x: u32,
-        y: u32,
-        width: u32,
-        height: u32,
-        flip: i32,
-    ) -> i32;
-    fn bitmap_interleaved_context_new(is_compressor: i32) -> *mut c_void;
-    fn bitmap_interleaved_context_free(context: *mut c_void);
-    fn interleaved_decompress(
-        context: *mut c_void,
-        source: *const u8,
-        source_bytes: u32,
-        source_width: u32,
-        source_height: u32,
-        bits_per_pixel: u32,
-        target: *mut u8,
-        format: u32,
-        step_bytes: u32,
-        x: u32,
-        y: u32,
-        width: u32,
-        height: u32,
-        palette: *const c_void,
-    ) -> i32;
-    fn zgfx_context_new(is_compressor: i32) -> *mut c_void;
-    fn zgfx_context_free(context: *mut c_void);
-    fn zgfx_context_reset(context: *mut c_void, flush: i32);
-    fn zgfx_decompress(
-        context: *mut c_void,
-        source: *const u8,
-        source_bytes: u32,
-        target: *mut *mut u8,
-        target_bytes: *mut u32,
-        flags: u32,
-    ) -> i32;
-    fn rfx_context_new(is_encoder: i32) -> *mut c_void;
-    fn rfx_context_free(context: *mut c_void);
-    fn rfx_context_reset(context: *mut c_void, width: u32, height: u32) -> i32;
-    fn rfx_process_message(
-        context: *mut c_void,
-        data: *const u8,
-        bytes: u32,
-        left: u32,
-        top: u32,
-        target: *mut u8,
-        format: u32,
-        step_bytes: u32,
-        height: u32,
-        invalid: *mut c_void,
-    ) -> i32;
+/// The library, open for as long as the process lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct FreeRdp {
+    codecs: &'static Functions,
+    winpr: &'static WinPr,
 }
 
-#[link(name = "c")]
-unsafe extern "C" {
-    fn free(memory: *mut c_void);
-}
+impl FreeRdp {
+    /// Opens the library, where it is installed.
+    pub fn load() -> Option<Self> {
+        static LOADED: OnceLock<Option<(Functions, WinPr)>> = OnceLock::new();
+        let loaded = LOADED.get_or_init(|| Some((Functions::load()?, WinPr::load()?)));
+        let (codecs, winpr) = loaded.as_ref()?;
+        Some(Self { codecs, winpr })
+    }
 
-#[link(name = "libwinpr2.so.2", kind = "dylib", modifiers = "+verbatim")]
-unsafe extern "C" {}
+    /// As [`Self::load`], for a test: tells on standard error that it leaves FreeRDP out.
+    pub fn load_or_say() -> Option<Self> {
+        let loaded = Self::load();
+        if loaded.is_none() {
+            eprintln!("skipped: libfreerdp2 is not installed, IronRDP alone is compared");
+        }
+        loaded
+    }
+
+    /// What its headers call its version.
+    pub fn version(self) -> String {
+        // SAFETY: returns a string that is never freed.
+        let version = unsafe {
+            let version = (self.codecs.freerdp_get_version_string)();
+            std::ffi::CStr::from_ptr(version)
+        };
+        version.to_string_lossy().into_owned()
+    }
+}
 
 /// A context of one of the codecs, and what frees it.
 #[derive(Debug)]
@@ -101,160 +81,12 @@ impl Drop for Context {
     }
 }
 
-fn check_target(size: Size, bgra: &[u8]) {
-    assert_eq!(bgra.len() as u64, size.area() * 4, "four bytes a pixel");
-}
-
-/// The planar codec.
-#[derive(Debug)]
-pub struct Planar(Context, Size);
-
-impl Planar {
-    /// A decoder of pictures of this size.
-    pub fn new(size: Size) -> Self {
-        // SAFETY: takes numbers alone.
-        let raw = unsafe { freerdp_bitmap_planar_context_new(0, size.width, size.height) };
-        Self(Context::new(raw, freerdp_bitmap_planar_context_free), size)
-    }
-
-    /// Whether the payload could be decoded; top row first.
-    pub fn decode(&mut self, payload: &[u8], bgra: &mut [u8]) -> bool {
-        let size = self.1;
-        check_target(size, bgra);
-        let (w, h) = (size.width, size.height);
-        // SAFETY: the target holds `h` rows of `w * 4` bytes, the source as many bytes as told.
-        unsafe {
-            planar_decompress(
-                self.0.raw,
-                payload.as_ptr(),
-                payload.len() as u32,
-                w,
-                h,
-                bgra.as_mut_ptr(),
-                BGRX32,
-                w * 4,
-                0,
-                0,
-                w,
-                h,
-                0,
-            ) != 0
-        }
-    }
-}
-
-/// Interleaved RLE.
-#[derive(Debug)]
-pub struct Interleaved(Context, Size);
-
-impl Interleaved {
-    /// A decoder of pictures of this size.
-    pub fn new(size: Size) -> Self {
-        // SAFETY: takes a number alone.
-        let raw = unsafe { bitmap_interleaved_context_new(0) };
-        Self(Context::new(raw, bitmap_interleaved_context_free), size)
-    }
-
-    /// Whether the payload could be decoded; 15, 16 or 24 bits a pixel.
-    pub fn decode(&mut self, payload: &[u8], bits_per_pixel: u32, bgra: &mut [u8]) -> bool {
-        assert_ne!(bits_per_pixel, 8, "it would need a palette");
-        let size = self.1;
-        check_target(size, bgra);
-        let (w, h) = (size.width, size.height);
-        // SAFETY: as for planar; the palette is looked at for 8 bits a pixel alone.
-        unsafe {
-            interleaved_decompress(
-                self.0.raw,
-                payload.as_ptr(),
-                payload.len() as u32,
-                w,
-                h,
-                bits_per_pixel,
-                bgra.as_mut_ptr(),
-                BGRX32,
-                w * 4,
-                0,
-                0,
-                w,
-                h,
-                ptr::null(),
-            ) != 0
-        }
-    }
-}
-
-/// RDP 8.0 bulk compression.
-#[derive(Debug)]
-pub struct Zgfx(Context);
-
-impl Default for Zgfx {
-    fn default() -> Self {
-        // SAFETY: takes a number alone.
-        let raw = unsafe { zgfx_context_new(0) };
-        Self(Context::new(raw, zgfx_context_free))
-    }
-}
-
-impl Zgfx {
-    /// Decompresses a message with an empty history; `f` gets it.
-    pub fn decompress(&mut self, message: &[u8], f: impl FnOnce(&[u8])) -> bool {
-        let (mut out, mut bytes) = (ptr::null_mut(), 0);
-        // SAFETY: the source has as many bytes as told; the result is read while it lives, and
-        // freed as the header demands.
-        unsafe {
-            zgfx_context_reset(self.0.raw, 0);
-            let status = zgfx_decompress(
-                self.0.raw,
-                message.as_ptr(),
-                message.len() as u32,
-                &mut out,
-                &mut bytes,
-                0,
-            );
-            if status < 0 || out.is_null() {
-                return false;
-            }
-            f(std::slice::from_raw_parts(out, bytes as usize));
-            free(out.cast());
-        }
-        true
-    }
-}
-
-/// RemoteFX.
-#[derive(Debug)]
-pub struct RemoteFx(Context, Size);
-
-impl RemoteFx {
-    /// A decoder of pictures of this size. It decodes tiles on threads of its own.
-    pub fn new(size: Size) -> Self {
-        // SAFETY: takes numbers, and a context just made.
-        let raw = unsafe {
-            let raw = rfx_context_new(0);
-            rfx_context_reset(raw, size.width, size.height);
-            raw
-        };
-        Self(Context::new(raw, rfx_context_free), size)
-    }
-
-    /// Whether the payload could be decoded.
-    pub fn decode(&mut self, payload: &[u8], bgra: &mut [u8]) -> bool {
-        let size = self.1;
-        check_target(size, bgra);
-        // SAFETY: the target holds as many rows as told; no region is asked for.
-        unsafe {
-            rfx_process_message(
-                self.0.raw,
-                payload.as_ptr(),
-                payload.len() as u32,
-                0,
-                0,
-                bgra.as_mut_ptr(),
-                BGRX32,
-                size.width * 4,
-                size.height,
-                ptr::null_mut(),
-            ) != 0
-        }
-    }
+/// Panics where a picture of `size` at `at` would not lie in `target`: FreeRDP does not look.
+fn check(target: &Picture, at: Point, size: Size) {
+    let place = Rect::at(at, size);
+    assert_eq!(
+        place.intersect(&target.size().to_rect()),
+        place,
+        "{place:?} does not lie in the target"
+    );
 }
