@@ -120,7 +120,7 @@ impl Machine {
         if contest.is_decoding {
             self.weigh(contest, &mut outcome);
         }
-        let mut ours: Vec<OurTurn<'_>> = (0..3).map(|_| (contest.ours.make)()).collect();
+        let mut ours: [OurTurn<'_>; 3] = std::array::from_fn(|_| (contest.ours.make)());
         let make = |maker: &Maker<'_, _>| (maker.make)();
         let mut pinned = self.on_one_core(|| contest.freerdp.as_ref().map(make));
         let mut free = contest
