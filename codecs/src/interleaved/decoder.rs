@@ -30,19 +30,23 @@ pub fn decode(
         triples,
         ..
     } = scratch;
-    match depth {
-        ColorDepth::Indexed8 => expand(payload, size, WHITE_8, bytes, target, |index| {
-            palette.color(index)
-        }),
-        ColorDepth::Rgb555 => expand(payload, size, WHITE_15, words, target, expand_555),
-        ColorDepth::Rgb565 => expand(payload, size, WHITE_16, words, target, expand_565),
-        ColorDepth::Bgr24 => expand(payload, size, WHITE_24, triples, target, |pixel| {
-            (pixel | 0xFF00_0000).to_le_bytes()
-        }),
-        ColorDepth::Bgrx32 => Err(DecodeError::UnsupportedDepth(depth.bits_per_pixel())),
-    }
+    simd::dispatch(
+        #[inline(always)]
+        || match depth {
+            ColorDepth::Indexed8 => expand(payload, size, WHITE_8, bytes, target, |index| {
+                palette.color(index)
+            }),
+            ColorDepth::Rgb555 => expand(payload, size, WHITE_15, words, target, expand_555),
+            ColorDepth::Rgb565 => expand(payload, size, WHITE_16, words, target, expand_565),
+            ColorDepth::Bgr24 => expand(payload, size, WHITE_24, triples, target, |pixel| {
+                (pixel | 0xFF00_0000).to_le_bytes()
+            }),
+            ColorDepth::Bgrx32 => Err(DecodeError::UnsupportedDepth(depth.bits_per_pixel())),
+        },
+    )
 }
 
+#[inline(always)]
 fn expand<P: Pixel>(
     mut data: &[u8],
     size: Size,
