@@ -10,10 +10,10 @@ use crate::bulk::{
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 4;
 /// Within a match, places past this many are remembered at every [`SPARSE_STEP`]th byte only.
-const DENSE_INSERT_BYTES: usize = 16;
+const DENSE_INSERT_BYTES: usize = 6;
 const SPARSE_STEP: usize = 8;
 /// Bytes without a match after which every second, then every third byte is looked at, and so on.
-const PATIENCE_SHIFT: u32 = 6;
+const PATIENCE_SHIFT: u32 = 5;
 /// However long nothing has matched.
 const MAX_STEP: usize = 16;
 
