@@ -3,19 +3,19 @@ use super::{
     L1_NO_COMPRESSION, L1_PACKET_AT_FRONT, MATCH_BYTES,
 };
 use crate::bulk::{PACKET_COMPRESSED, PACKET_FLUSHED, matches::common_prefix, mppc};
+use crate::simd::dispatch;
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 8;
-/// Places are remembered, and looked up, where so many top bits of the hash are zero: one in
-/// sixteen, and the same ones wherever a piece of data stands.
-const ANCHOR_BITS: u32 = 4;
-/// Bytes whose anchors are found before any of them is looked up: whether a byte is one is hard to
-/// foretell, so that a branch on it would cost more than all the rest.
-const BLOCK_BYTES: usize = 256;
+/// Places that are looked at together.
+const BLOCK: usize = 64;
 /// Bytes that are hashed.
 const HASH_BYTES: usize = 8;
 /// Shorter matches cost more than they save, as the second compressor has its own for what is near.
 const MIN_MATCH_BYTES: usize = 32;
+/// What repeats at a distance of less is the second compressor's, whose matches may overlap what
+/// they are copied to.
+const NEAR_BYTES: usize = 1024;
 /// Slots of the table, as a power of two.
 const SLOT_BITS: u32 = 17;
 /// Bits of a slot that tell the place; those above tell more of the hash.
@@ -59,7 +59,8 @@ impl Compressor {
     pub fn new() -> Self {
         Self {
             inner: mppc::Compressor::new(mppc::Form::K64),
-            history: vec![0; HISTORY_BYTES],
+            // Blocks are looked at to their end.
+            history: vec![0; HISTORY_BYTES + BLOCK],
             cursor: 0,
             slots: vec![0; 1 << SLOT_BITS].into(),
             listed: Vec::new(),
@@ -130,18 +131,15 @@ impl Compressor {
         self.listed.extend([0; 2]);
         let mut matches: u16 = 0;
         let mut pending = first;
-        let mut anchors = [0; BLOCK_BYTES];
         let mut at = first;
         while at + HASH_BYTES <= end {
-            let block_end = (at + BLOCK_BYTES).min(end - HASH_BYTES + 1);
-            let mut count = 0;
-            let windows = self.history[at..block_end + HASH_BYTES - 1].windows(HASH_BYTES);
-            for (offset, window) in windows.enumerate() {
-                anchors[count] = offset as u8;
-                count += usize::from(hash(window) >> (64 - ANCHOR_BITS) == 0);
-            }
-            for &offset in &anchors[..count] {
-                let anchor = at + usize::from(offset);
+            let places = (end - HASH_BYTES + 1 - at).min(BLOCK);
+            let mut anchors = anchors_of(&self.history[at..]);
+            // The last ones have too little behind them.
+            anchors &= u64::MAX >> (BLOCK - places);
+            while anchors != 0 {
+                let anchor = at + anchors.trailing_zeros() as usize;
+                anchors &= anchors - 1;
                 if anchor < pending {
                     continue;
                 }
@@ -156,7 +154,7 @@ impl Compressor {
                 matches += 1;
                 pending = found.start + found.length;
             }
-            at = block_end.max(pending);
+            at = (at + places).max(pending);
         }
         if matches == 0 {
             return false;
@@ -181,13 +179,13 @@ impl Compressor {
     #[inline(always)]
     fn find(&mut self, at: usize, pending: usize, end: usize) -> Option<Match> {
         let history = &*self.history;
-        let hash = hash(&history[at..at + HASH_BYTES]) << ANCHOR_BITS;
+        let hash = hash(&history[at..at + HASH_BYTES]);
         let slot = (hash >> (64 - SLOT_BITS)) as usize;
         let tag = (hash << SLOT_BITS >> 32) as u32 >> PLACE_BITS << PLACE_BITS;
         let known = std::mem::replace(&mut self.slots[slot], at as u32 | tag);
         let place = (known & ((1 << PLACE_BITS) - 1)) as usize;
-        // No overlap, and nothing from before the history began anew.
-        if known >> PLACE_BITS != tag >> PLACE_BITS || place + HASH_BYTES > at {
+        // Nothing that is near, nor from before the history began anew.
+        if known >> PLACE_BITS != tag >> PLACE_BITS || place + NEAR_BYTES > at {
             return None;
         }
         let most = (end - at).min(at - place);
@@ -207,6 +205,36 @@ impl Compressor {
             length,
         })
     }
+}
+
+/// Which of the first [`BLOCK`] places are remembered, and looked up: one in sixteen, and the same
+/// ones wherever a piece of data stands. The first place is the lowest bit.
+///
+/// Whether a byte is one is hard to foretell, so that a branch on each would cost more than all
+/// the rest; and four bytes are enough to tell, which vector instructions do for many at once.
+fn anchors_of(history: &[u8]) -> u64 {
+    // Moves the lowest bit of each byte to the topmost byte, that of the lowest byte lowest.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let bytes: &[u8; BLOCK + 3] = history.first_chunk().expect("the history goes on");
+    dispatch(
+        #[inline(always)]
+        || {
+            let mut pairs = [0; BLOCK + 2];
+            for (at, pair) in pairs.iter_mut().enumerate() {
+                *pair = u16::from(bytes[at]) | u16::from(bytes[at + 1]) << 8;
+            }
+            let mut is_anchor = [0; BLOCK];
+            for (at, is_anchor) in is_anchor.iter_mut().enumerate() {
+                let hash = pairs[at].wrapping_mul(0x9E37);
+                let hash = hash.wrapping_add(pairs[at + 2].wrapping_mul(0x79B9));
+                *is_anchor = u8::from(hash < 1 << 12);
+            }
+            let words = is_anchor.as_chunks().0.iter().rev();
+            words.fold(0, |bits, bytes| {
+                bits << 8 | u64::from_le_bytes(*bytes).wrapping_mul(GATHER) >> 56
+            })
+        },
+    )
 }
 
 /// Of [`HASH_BYTES`] bytes. Its high bits are mixed best.
