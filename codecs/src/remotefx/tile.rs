@@ -32,7 +32,10 @@ impl TileSamples {
     #[inline(always)]
     pub fn transform(&mut self, component: usize, coefficients: &Component, borders: Borders) {
         let samples = &mut self.samples[component];
-        dwt::inverse(coefficients, borders, &mut self.dwt, samples);
+        match flat(coefficients, borders) {
+            Some(value) => samples.fill(value),
+            None => dwt::inverse(coefficients, borders, &mut self.dwt, samples),
+        }
     }
 
     /// Converts the part of the tile that begins at (`left`, `top`) into all of `target`.
@@ -60,6 +63,20 @@ impl TileSamples {
             },
         );
     }
+}
+
+/// The value of all samples, where coefficients of one value in LL3 and of zero elsewhere tell that
+/// they are the same: so are most chroma of text, and both of empty windows.
+#[inline(always)]
+fn flat(coefficients: &Component, borders: Borders) -> Option<i16> {
+    const LANES: usize = 64;
+    let [.., (_, ll3)] = borders.bands();
+    let (detail, ll3) = coefficients.split_at(ll3.start);
+    let is_zero = |values: &[i16]| values.iter().fold(0, |any, value| any | value) == 0;
+    let is_flat = ll3.iter().all(|value| *value == ll3[0])
+        // Reversed, for what is coarse is zero last.
+        && detail.rchunks(LANES).all(is_zero);
+    is_flat.then_some(ll3[0])
 }
 
 /// Memory that a tile is decoded in.
@@ -93,5 +110,35 @@ impl TileDecoder {
                 }
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flat_component_is_what_the_transform_makes_of_it() {
+        for borders in [Borders::Mirror, Borders::ReduceExtrapolate] {
+            for value in [0, 1, -1, 777, i16::MIN, i16::MAX] {
+                let [.., (_, ll3)] = borders.bands();
+                let mut coefficients = [0; TILE_AREA];
+                coefficients[ll3.clone()].fill(value);
+                assert_eq!(flat(&coefficients, borders), Some(value));
+                let mut samples = [9; TILE_AREA];
+                dwt::inverse(
+                    &coefficients,
+                    borders,
+                    &mut DwtScratch::default(),
+                    &mut samples,
+                );
+                assert_eq!(samples, [value; TILE_AREA]);
+                for at in [0, ll3.start - 1, ll3.start, TILE_AREA - 1] {
+                    let mut other = coefficients;
+                    other[at] ^= 2;
+                    assert_eq!(flat(&other, borders), None);
+                }
+            }
+        }
     }
 }
