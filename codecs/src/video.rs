@@ -1,33 +1,48 @@
 //! H.264: decoders behind one trait, an encoder, and the decoder that a surface owns.
 //!
 //! ```text
-//!  payload ─▶ AvcSurfaceDecoder ─▶ FallbackDecoder ─▶ FfmpegDecoder ──┐
-//!             (avc: views,          (steps down, feeds OpenH264Decoder ├─▶ YuvFrame ─▶ yuv, or GPU
-//!              regions)              again from the    any other ──────┘
-//!                                    last key frame)
+//!  payload ─▶ AvcSurfaceDecoder ─▶ FallbackDecoder ─▶ FfmpegDecoder ──────────────┐
+//!             (avc: views,          (steps down, feeds OpenH264Decoder            ├─▶ YuvFrame
+//!              regions)              again from the    WatchedDecoder:            │   ─▶ yuv, or GPU
+//!                                    last key frame)    hardware, on a thread ────┘
 //! ```
 //!
 //! A decoder takes one access unit and gives one picture, with no frame of delay: the graphics
 //! pipeline has no B pictures. FFmpeg's pictures are lent, not copied. What a stream may cost is
 //! bounded by [`DecoderLimits`] before a backend sees it.
+//!
+//! [`DecoderKind`] names what there is. Whether hardware works is found out by [`probe()`], which has
+//! it decode pictures that are known; that it goes on working is watched by [`FallbackDecoder`].
 
 mod annex_b;
+mod backend;
 mod encoder;
 mod fallback;
 mod ffmpeg;
+#[allow(unsafe_code)] // FFmpeg's hardware interface, which its safe crate lacks: see the module.
+mod ffmpeg_hardware;
 #[allow(unsafe_code)] // A C callback with a va_list: see the module.
 mod ffmpeg_log;
 mod frame;
 mod openh264;
+mod probe;
+mod replay;
 mod sequence_parameters;
 mod surface;
+mod suspicion;
+mod watched;
 
+pub use backend::{DecoderKind, UnknownDecoder};
 pub use encoder::{EncodeError, EncodedKind, EncoderSettings, H264Encoder, RateControl};
-pub use fallback::{Backend, FallbackDecoder};
-pub use ffmpeg::FfmpegDecoder;
+pub use fallback::{Backend, DecoderEvent, FallbackDecoder};
+pub use ffmpeg::{FfmpegDecoder, ffmpeg_version};
 pub use frame::{ColorDescription, ColorMatrix, ColorRange, YuvFrame};
 pub use openh264::OpenH264Decoder;
+pub use probe::{ProbeError, ProbeReport, probe, probe_decoder};
 pub use surface::{AvcSurfaceDecoder, AvcVersion, DecodedAvc};
+pub use watched::{Deadlines, WatchedDecoder};
+
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -48,6 +63,11 @@ pub trait VideoDecoder: Send {
 
     /// Name of the implementation, for statistics and logs.
     fn name(&self) -> &'static str;
+
+    /// What has happened that whoever shows the pictures should know.
+    fn poll_event(&mut self) -> Option<DecoderEvent> {
+        None
+    }
 }
 
 /// Why there is no picture.
@@ -69,6 +89,37 @@ pub enum VideoError {
         /// What it says.
         reason: String,
     },
+    /// The decoder does not answer. It can be dropped, and nothing else.
+    #[error("{backend} has not answered for {} ms", after.as_millis())]
+    Stalled {
+        /// Which decoder.
+        backend: &'static str,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The decoder broke down. It can be dropped, and nothing else.
+    #[error("{backend} broke down")]
+    Panicked {
+        /// Which decoder.
+        backend: &'static str,
+    },
+    /// The decoder's pictures are of another size than the stream says.
+    #[error("{backend} gives pictures of {}x{}", size.width, size.height)]
+    WrongSize {
+        /// Which decoder.
+        backend: &'static str,
+        /// The size that came.
+        size: Size,
+    },
+    /// The decoder's picture is of one colour, and another decoder's is not.
+    #[error("{backend} gives empty pictures")]
+    Blank {
+        /// Which decoder.
+        backend: &'static str,
+    },
+    /// The decoder was lost together with what its pictures build on.
+    #[error("the next key frame is awaited")]
+    AwaitingKeyFrame,
     /// The peer's stream is for larger pictures than agreed.
     #[error("the stream is for pictures of {width}x{height}, more than {max_pixels} pixels")]
     TooLarge {

@@ -21,7 +21,7 @@ use oriel_protocol::graphics::{
 use oriel_render::{
     Recorder,
     compositor::{Compositor, CpuCompositor, GpuCompositor, Scene, SceneLimits},
-    decode::{DecodeOptions, DecodeStage},
+    decode::{DecodeOptions, DecodeStage, DecoderPlan},
 };
 use support::{AvcSource, Views};
 
@@ -89,9 +89,14 @@ fn run(name: &str, compositor: &mut dyn Compositor, frames: Vec<Vec<GraphicsComm
         workers: 1,
         ..DecodeOptions::default()
     };
-    let stage = DecodeStage::start(options, recorder.clone(), move || {
-        let _ = wake.try_send(());
-    })
+    let stage = DecodeStage::start(
+        options,
+        DecoderPlan::default(),
+        recorder.clone(),
+        move || {
+            let _ = wake.try_send(());
+        },
+    )
     .expect("threads");
     let mut scene = Scene::new(SceneLimits::default());
     let count = frames.len() as u32;

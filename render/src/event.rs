@@ -30,9 +30,18 @@ pub enum RenderEvent {
     FirstPicture,
     /// A command was refused, and there is room again.
     QueueDrained,
-    /// Pixels were lost with the device that kept them: the peer should draw these parts of the
-    /// desktop again.
+    /// Pixels were lost with the device that kept them, or cannot be decoded without a new
+    /// beginning: the peer should draw these parts of the desktop again.
     RefreshNeeded(Vec<Rect>),
+    /// An H.264 decoder failed and another took its place; no picture was lost.
+    DecoderReplaced {
+        /// The one that failed.
+        from: &'static str,
+        /// The one at work now.
+        to: &'static str,
+        /// What was wrong with the first.
+        reason: String,
+    },
     /// The peer sent a command that could not be carried out; it was skipped.
     PeerError(PeerError),
     /// Something for the log that changes nothing for the owner.

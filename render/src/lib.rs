@@ -43,6 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adapters;
 pub mod compositor;
 pub mod decode;
 mod error;
@@ -59,6 +60,7 @@ mod trace;
 mod view;
 mod window;
 
+pub use adapters::graphics_adapters;
 pub use error::{CompositorError, PeerError, RenderError};
 pub use event::RenderEvent;
 pub use overlay::{Overlay, PointerOverlay};

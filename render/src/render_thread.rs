@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_codecs::geometry::{Rect, Size};
+use oriel_codecs::{
+    geometry::{Rect, Size},
+    video::DecoderEvent,
+};
 
 use crate::{
     compositor::{ApplyError, Compositor, Damage, PresentTimes, Presentation, Presented, Scene},
@@ -241,6 +244,9 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         {
             self.recover(&error);
         }
+        for event in batch.decoder_events {
+            self.decoder_event(event);
+        }
         for step in batch.steps {
             match step {
                 Ok(step) => self.apply_step(&step),
@@ -265,6 +271,22 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         if batch.queue_drained {
             (self.events)(RenderEvent::QueueDrained);
         }
+    }
+
+    fn decoder_event(&self, event: DecoderEvent) {
+        (self.events)(match event {
+            DecoderEvent::Replaced { from, to, reason } => {
+                RenderEvent::DecoderReplaced { from, to, reason }
+            }
+            DecoderEvent::KeyFrameWanted { from, reason } => {
+                tracing::warn!(
+                    from,
+                    reason,
+                    "a video decoder is lost until the next key frame"
+                );
+                RenderEvent::RefreshNeeded(vec![self.scene.output().to_rect()])
+            }
+        });
     }
 
     fn apply_step(&mut self, step: &Step) {

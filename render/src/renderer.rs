@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{
     compositor::SceneLimits,
-    decode::{DecodeOptions, DecodeStage, QueueDepth},
+    decode::{DecodeOptions, DecodeStage, DecoderPlan, QueueDepth},
     error::RenderError,
     event::RenderEvent,
     factory::CompositorFactory,
@@ -49,6 +49,8 @@ pub struct RendererConfig {
     pub scaling: Scaling,
     /// Bounds of the queue, and how many decode threads.
     pub decode: DecodeOptions,
+    /// Which H.264 decoders there are to choose from.
+    pub decoders: DecoderPlan,
     /// How much the peer may make this side keep.
     pub limits: SceneLimits,
     /// Where to write down what the threads do.
@@ -177,7 +179,9 @@ impl Renderer {
         });
         let recorder = Arc::new(Recorder::new(config.trace.clone()));
         let waker = mailbox.clone();
-        let stage = DecodeStage::start(config.decode, recorder.clone(), move || waker.post(|_| ()))
+        let decoders = config.decoders.clone();
+        let wake = move || waker.post(|_| ());
+        let stage = DecodeStage::start(config.decode, decoders, recorder.clone(), wake)
             .map_err(RenderError::Thread)?;
         let stage = Arc::new(stage);
         let factory = CompositorFactory::new(config.compositor, config.present, &target);

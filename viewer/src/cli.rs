@@ -3,12 +3,13 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use oriel_codecs::{bulk::CompressionLevel, geometry::Size};
+use oriel_codecs::{bulk::CompressionLevel, geometry::Size, video::DecoderKind};
 use oriel_protocol::client::ConnectionType;
 use oriel_render::{CompositorChoice, PresentChoice};
 use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
 use crate::{
+    decoders::DecoderChoice,
     failure,
     recording::Speed,
     target::{Target, split_domain},
@@ -37,6 +38,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Connect to HOST, print each step with its milliseconds and what the server offers, and leave.
     Check(CheckArgs),
+    /// List the H.264 decoders, which of them work here, and why the others do not.
+    Decoders(DecodersArgs),
 }
 
 /// `oriel connect`.
@@ -91,6 +94,17 @@ pub struct CheckArgs {
     /// Who connects.
     #[command(flatten)]
     pub account: AccountArgs,
+}
+
+/// `oriel decoders`.
+#[derive(Debug, Args)]
+pub struct DecodersArgs {
+    /// Try drivers out again that were tried out before.
+    #[arg(long)]
+    pub again: bool,
+    /// Try this one out in this process, which its driver may crash.
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub probe: Option<DecoderKind>,
 }
 
 /// Account, security and patience.
@@ -174,6 +188,10 @@ pub struct ViewArgs {
     /// Where the picture is put together.
     #[arg(long, value_enum, default_value_t)]
     pub compositor: Compositor,
+    /// What decodes H.264: auto, vaapi, nvdec, vulkan, videotoolbox, d3d11va, ffmpeg or openh264.
+    /// See `oriel decoders` for those that work here.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub decoder: DecoderChoice,
     /// Fill the screen; Ctrl+Alt+Enter switches.
     #[arg(long)]
     pub fullscreen: bool,
@@ -429,6 +447,8 @@ mod tests {
             "64k",
             "--compositor",
             "cpu",
+            "--decoder",
+            "openh264",
             "--fullscreen",
             "--headless",
             "--screenshot",

@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod decoders;
 mod demo;
 mod replay;
 
@@ -13,6 +14,7 @@ use oriel_render::{Renderer, Trace};
 
 use crate::{
     cli::{AccountArgs, Cli, Command, ConnectArgs, SessionArgs},
+    decoders::choose,
     failure::Failure,
     headless,
     input::text::US_LAYOUT,
@@ -58,6 +60,10 @@ fn dispatch(cli: Cli, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> 
         Command::Demo(args) => demo::run(args, runtime),
         Command::Replay(args) => replay::run(args, runtime),
         Command::Check(args) => runtime.block_on(check::run(args)),
+        Command::Decoders(args) => {
+            decoders::run(&args);
+            Ok(())
+        }
     }
 }
 
@@ -137,6 +143,7 @@ fn show_plans(
     leaves_when_settled: bool,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Outcome, Failure> {
+    let decoders = choose(session.view.decoder)?;
     let traced = session.view.trace.as_deref().map(|path| {
         let trace = Trace::create(path).map_err(|error| unwritable(path, &error))?;
         Ok((path, trace))
@@ -152,12 +159,13 @@ fn show_plans(
             exit_when_settled: leaves_when_settled,
         };
         plan.trace = trace;
-        runtime.block_on(headless::run(plan, session))
+        runtime.block_on(headless::run(plan, session, decoders))
     } else {
         window::run(Launch {
             server: name,
             plan: plans,
             session: session.clone(),
+            decoders,
             runtime: runtime.handle().clone(),
             trace,
         })

@@ -157,6 +157,13 @@ pub enum Failure {
         /// What the renderer said.
         reason: String,
     },
+    /// The video decoder that was asked for by name does not work.
+    Decoder {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no display to open a window on.
     NoDisplay {
         /// What the window system said.
@@ -226,6 +233,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (51, "the picture cannot be shown"),
     (52, "a file could not be written"),
     (53, "a recording cannot be played"),
+    (54, "the video decoder that was asked for does not work"),
 ];
 
 /// [`EXIT_CODES`] as the end of `--help`.
@@ -271,6 +279,7 @@ impl Failure {
             Self::Display { .. } => 51,
             Self::File { .. } => 52,
             Self::Recording { .. } => 53,
+            Self::Decoder { .. } => 54,
         }
     }
 
@@ -480,6 +489,11 @@ impl Failure {
                 format!("Oriel says: {}.", trimmed(reason)),
                 "Check that it is a file that --record wrote, with this version or an older one.",
             ),
+            Self::Decoder { name, reason } => told(
+                format!("The video decoder {name} cannot be used."),
+                format!("Trying it out came to this: {}.", trimmed(reason)),
+                "Leave --decoder out to have Oriel choose; `oriel decoders --again` lists those that work here.",
+            ),
             Self::Internal { reason } => told(
                 "Something went wrong inside Oriel.".to_owned(),
                 format!("{}.", trimmed(reason)),
@@ -589,6 +603,10 @@ mod tests {
             },
             Failure::Recording {
                 path: "a.oriel".into(),
+                reason: text(),
+            },
+            Failure::Decoder {
+                name: "vaapi".into(),
                 reason: text(),
             },
         ]

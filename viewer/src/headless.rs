@@ -1,6 +1,6 @@
 //! A session without a window.
 
-use oriel_render::{PresentTarget, Renderer, RendererConfig};
+use oriel_render::{PresentTarget, Renderer, RendererConfig, decode::DecoderPlan};
 
 use crate::{
     cli::SessionArgs,
@@ -14,11 +14,16 @@ use crate::{
 ///
 /// # Errors
 /// [`Failure::Display`] where nothing can put the picture together.
-pub async fn run(plan: Plan, session: &SessionArgs) -> Result<Outcome, Failure> {
+pub async fn run(
+    plan: Plan,
+    session: &SessionArgs,
+    decoders: DecoderPlan,
+) -> Result<Outcome, Failure> {
     let (inbox, activity) = (Inbox::default(), Activity::default());
     let config = RendererConfig {
         compositor: session.view.compositor.into(),
         trace: plan.trace.clone(),
+        decoders,
         ..Default::default()
     };
     let events = render_events(inbox.clone(), activity.clone());
@@ -28,10 +33,12 @@ pub async fn run(plan: Plan, session: &SessionArgs) -> Result<Outcome, Failure> 
         }
     })?;
     let server = plan.server.clone();
-    let tell = move |notice| {
-        if let Notice::Pinned(fingerprint) = notice {
+    let tell = move |notice| match notice {
+        Notice::Pinned(fingerprint) => {
             eprintln!("oriel: first visit to {server}: its certificate {fingerprint} is pinned");
         }
+        Notice::DecoderReplaced(change) => eprintln!("oriel: {change}"),
+        _ => {}
     };
     let interrupt = {
         let inbox = inbox.clone();

@@ -26,6 +26,7 @@
 pub mod chrome;
 pub mod cli;
 pub mod commands;
+pub mod decoders;
 pub mod failure;
 pub mod headless;
 pub mod input;

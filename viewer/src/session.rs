@@ -21,6 +21,6 @@ mod round_trip;
 pub use activity::Activity;
 pub use attend::{Plan, Source, attend};
 pub use errands::Errands;
-pub use inbox::{Inbox, Requests};
+pub use inbox::{DecoderChange, Inbox, Requests};
 pub use link::{Canvas, End, Farewell, Link, Notice, Wires};
 pub use record::{Figures, SessionRecord, format_graphics_version, step_name};

@@ -11,8 +11,9 @@ use oriel_render::{Distribution, RenderEvent, RenderStatistics};
 
 use crate::{
     chrome::{StatisticsPage, StepFigures},
+    decoders,
     failure::Failure,
-    session::{Activity, Figures, Inbox},
+    session::{Activity, DecoderChange, Figures, Inbox},
 };
 
 /// Skipped drawing commands that are told one by one; all are counted.
@@ -135,6 +136,10 @@ pub fn render_events(
             if skipped.fetch_add(1, Ordering::Relaxed) < LOGGED_ERRORS {
                 tracing::warn!(%error, "a drawing command was skipped");
             }
+        }
+        RenderEvent::DecoderReplaced { from, to, reason } => {
+            decoders::forget(from);
+            inbox.decoder_replaced(DecoderChange { from, to, reason });
         }
         RenderEvent::Notice(text) => tracing::info!("{text}"),
         RenderEvent::Failed(error) => inbox.fail(Failure::Display {

@@ -1,6 +1,6 @@
 //! NAL units in the byte stream format (H.264 Annex B).
 
-use super::sequence_parameters::coded_picture_size;
+use super::sequence_parameters::{PictureSize, picture_size};
 use super::{DecoderLimits, MAX_ACCESS_UNIT_BYTES, VideoError};
 
 const NAL_TYPE_MASK: u8 = 0x1F;
@@ -48,12 +48,9 @@ pub(super) fn check(annex_b: &[u8], limits: &DecoderLimits) -> Result<(), VideoE
             bytes: annex_b.len(),
         });
     }
-    for unit in nal_units(annex_b) {
-        if let Some((header, parameters)) = unit.split_first()
-            && header & NAL_TYPE_MASK == SEQUENCE_PARAMETERS
-            && let Some((width, height)) = coded_picture_size(parameters)
-            && width.saturating_mul(height) > limits.max_pixels
-        {
+    for size in picture_sizes(annex_b) {
+        let (width, height) = size.coded;
+        if width.saturating_mul(height) > limits.max_pixels {
             return Err(VideoError::TooLarge {
                 width,
                 height,
@@ -62,6 +59,16 @@ pub(super) fn check(annex_b: &[u8], limits: &DecoderLimits) -> Result<(), VideoE
         }
     }
     Ok(())
+}
+
+/// What each readable sequence parameter set says about the size of pictures.
+pub(super) fn picture_sizes(annex_b: &[u8]) -> impl Iterator<Item = PictureSize> {
+    nal_units(annex_b).filter_map(|unit| {
+        let (header, parameters) = unit.split_first()?;
+        (header & NAL_TYPE_MASK == SEQUENCE_PARAMETERS)
+            .then(|| picture_size(parameters))
+            .flatten()
+    })
 }
 
 /// The NAL units, start codes taken off. Zero bytes before the next start code stay.

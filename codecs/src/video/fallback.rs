@@ -1,49 +1,122 @@
 //! The decoder that steps down when another one fails.
 
-use super::annex_b;
+use std::collections::VecDeque;
+
+use super::annex_b::{self, Contents};
 use super::frame::YuvFrame;
-use super::{DecoderLimits, FfmpegDecoder, OpenH264Decoder, VideoDecoder, VideoError};
+use super::replay::{Replay, decode, is_final};
+use super::suspicion::{BlankWatch, Sizes, differs_from, only_color};
+use super::{DecoderKind, DecoderLimits, VideoDecoder, VideoError};
 
-/// Errors in a row, from a decoder that has shown a picture before, until it counts as failed.
-const ERRORS_UNTIL_FAILED: u32 = 3;
-/// Pictures in a row that go in and do not come out, until the decoder counts as failed.
-const MISSING_UNTIL_FAILED: u32 = 4;
-/// Most bytes that are kept to be fed again.
-const REPLAY_BYTES: usize = 16 << 20;
-/// Most access units that are kept to be fed again: some 30 seconds of a busy desktop, decoded
-/// again within one or two.
-const REPLAY_UNITS: usize = 1024;
+/// Most access units that are decoded a second time only to see whether a picture is right.
+const QUESTION_UNITS: usize = 256;
+/// Pictures that are lost for want of a key frame, until another one is asked for.
+const LOST_UNTIL_ASKED_AGAIN: u32 = 120;
 
-/// Opens a decoder; called when those before it have failed.
-pub type Backend = Box<dyn FnMut() -> Result<Box<dyn VideoDecoder>, VideoError> + Send>;
+type Open = Box<dyn FnMut() -> Result<Box<dyn VideoDecoder>, VideoError> + Send>;
+
+/// A decoder that may be opened.
+pub struct Backend {
+    name: &'static str,
+    is_hardware: bool,
+    open: Open,
+}
+
+impl Backend {
+    /// A decoder that `open` opens. What hardware gives is looked at more closely.
+    pub fn new(
+        name: &'static str,
+        is_hardware: bool,
+        open: impl FnMut() -> Result<Box<dyn VideoDecoder>, VideoError> + Send + 'static,
+    ) -> Self {
+        Self {
+            name,
+            is_hardware,
+            open: Box::new(open),
+        }
+    }
+
+    /// A decoder of a kind.
+    pub fn of_kind(kind: DecoderKind, limits: DecoderLimits) -> Self {
+        Self::new(kind.name(), kind.is_hardware(), move || kind.open(limits))
+    }
+
+    fn open(&mut self) -> Result<Box<dyn VideoDecoder>, VideoError> {
+        (self.open)().inspect_err(|reason| {
+            tracing::warn!(decoder = self.name, %reason, "a video decoder does not start");
+        })
+    }
+}
+
+/// What whoever shows the pictures should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecoderEvent {
+    /// A decoder failed and another took its place.
+    Replaced {
+        /// The one that failed.
+        from: &'static str,
+        /// The one at work now.
+        to: &'static str,
+        /// What was wrong with the first.
+        reason: String,
+    },
+    /// A decoder failed, and the stream goes on at its next key frame: more has come since the last
+    /// one than is kept. Told again while none comes.
+    KeyFrameWanted {
+        /// The one that failed.
+        from: &'static str,
+        /// What was wrong with it.
+        reason: String,
+    },
+}
 
 /// A list of decoders, best first, of which one is at work.
 ///
-/// It steps down to the next where one does not start, gives an error before its first picture or
-/// repeatedly after it, or swallows pictures. The next one is fed the stream again from the last
-/// key frame and must give the current picture; where none of the rest can, the stream is to blame
-/// and the decoder stays until another key frame comes.
+/// It steps down to the next where one does not start, gives an error, swallows a picture or breaks
+/// down. Hardware must also give pictures of the stream's size, and where one is of one colour all
+/// over, software is asked whether it should be.
+///
+/// The next decoder is fed the stream again from the last key frame and must give the current
+/// picture, so that none is lost; where none of the rest can, the stream is to blame and the decoder
+/// stays until another key frame comes. 1024 access units or 16 MiB are kept at most. Beyond that a
+/// decoder that is lost leaves the picture as it is until the peer sends the next key frame.
 pub struct FallbackDecoder {
-    decoder: Box<dyn VideoDecoder>,
-    /// Those not tried yet, best last.
-    rest: Vec<Backend>,
+    backends: Vec<Backend>,
+    /// Which of them is at work.
+    at: usize,
+    state: State,
     replay: Replay,
-    errors: u32,
-    missing: u32,
-    has_shown_picture: bool,
+    sizes: Sizes,
+    blanks: BlankWatch,
     is_stream_to_blame: bool,
+    events: VecDeque<DecoderEvent>,
+}
+
+enum State {
+    Working(Box<dyn VideoDecoder>),
+    /// The decoder is gone, and so many pictures with it.
+    Lost {
+        cause: String,
+        pictures: u32,
+    },
 }
 
 impl FallbackDecoder {
-    /// FFmpeg, then OpenH264.
+    /// FFmpeg, then OpenH264, both on the CPU.
     ///
     /// # Errors
     /// That of the last, where none starts.
     pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
-        Self::with_backends(vec![
-            Box::new(move || Ok(Box::new(FfmpegDecoder::new(limits)?))),
-            Box::new(move || Ok(Box::new(OpenH264Decoder::new(limits)?))),
-        ])
+        Self::of_kinds(&DecoderKind::SOFTWARE, limits)
+    }
+
+    /// Decoders of these kinds, best first.
+    ///
+    /// # Errors
+    /// That of the last, where none starts.
+    pub fn of_kinds(kinds: &[DecoderKind], limits: DecoderLimits) -> Result<Self, VideoError> {
+        let backends = kinds.iter().map(|&kind| Backend::of_kind(kind, limits));
+        Self::with_backends(backends.collect())
     }
 
     /// The given decoders, best first.
@@ -51,72 +124,172 @@ impl FallbackDecoder {
     /// # Errors
     /// That of the last, where none starts.
     pub fn with_backends(mut backends: Vec<Backend>) -> Result<Self, VideoError> {
-        backends.reverse();
         let mut error = VideoError::NoPicture;
-        while let Some(mut backend) = backends.pop() {
-            match backend() {
+        let mut events = VecDeque::new();
+        for at in 0..backends.len() {
+            match backends[at].open() {
                 Ok(decoder) => {
+                    if at > 0 {
+                        events.push_back(DecoderEvent::Replaced {
+                            from: backends[at - 1].name,
+                            to: backends[at].name,
+                            reason: error.to_string(),
+                        });
+                    }
                     return Ok(Self {
-                        decoder,
-                        rest: backends,
+                        backends,
+                        at,
+                        state: State::Working(decoder),
                         replay: Replay::default(),
-                        errors: 0,
-                        missing: 0,
-                        has_shown_picture: false,
+                        sizes: Sizes::default(),
+                        blanks: BlankWatch::default(),
                         is_stream_to_blame: false,
+                        events,
                     });
                 }
-                Err(reason) => {
-                    tracing::warn!(%reason, "a video decoder does not start");
-                    error = reason;
-                }
+                Err(reason) => error = reason,
             }
         }
         Err(error)
     }
 
-    /// Tries the rest. `cause` is what the decoder at work said, if anything.
-    fn step_down(&mut self, cause: Option<VideoError>) -> Result<Option<YuvFrame>, VideoError> {
-        let cause = cause.unwrap_or(VideoError::NoPicture);
-        if self.is_stream_to_blame || !self.replay.is_complete {
-            return Err(cause);
-        }
-        // Nothing is taken off the list before it has proven itself: those that fail now may do
-        // on a better stream.
-        for index in (0..self.rest.len()).rev() {
-            let mut candidate = match self.rest[index]() {
-                Ok(candidate) => candidate,
-                Err(reason) => {
-                    tracing::warn!(%reason, "a video decoder does not start");
-                    continue;
-                }
-            };
-            match self.replay.feed(candidate.as_mut()) {
-                Ok(frame) => {
-                    tracing::warn!(
-                        from = self.decoder.name(),
-                        to = candidate.name(),
-                        %cause,
-                        "stepped down to another video decoder"
-                    );
-                    self.decoder = candidate;
-                    self.rest.truncate(index);
-                    self.note_picture();
-                    return Ok(Some(frame));
-                }
-                Err(reason) => {
-                    tracing::debug!(decoder = candidate.name(), %reason, "no better on the stream");
-                }
+    /// Takes a picture from the decoder at work, or another's where it is wrong.
+    fn examine(&mut self, frame: YuvFrame) -> Result<Option<YuvFrame>, VideoError> {
+        let Backend {
+            name, is_hardware, ..
+        } = self.backends[self.at];
+        if is_hardware {
+            if let Err(error) = self.sizes.check(&frame, name) {
+                return self.step_down(error);
+            }
+            let color = only_color(&frame);
+            if self.blanks.is_suspicious(color.is_some())
+                && let Some(color) = color
+                && let Some(right) = self.ask_software(color)
+            {
+                return Ok(Some(right));
             }
         }
-        self.is_stream_to_blame = true;
+        Ok(Some(frame))
+    }
+
+    /// Asks the next decoder on the CPU whether the current picture is of one colour all over. Where
+    /// it is not, that decoder takes over, with the picture as it should be.
+    fn ask_software(&mut self, color: [u8; 3]) -> Option<YuvFrame> {
+        if !self.replay.is_complete() || self.replay.len() > QUESTION_UNITS {
+            return None;
+        }
+        let index =
+            (self.at + 1..self.backends.len()).find(|&index| !self.backends[index].is_hardware)?;
+        let backend = &mut self.backends[index];
+        let mut software = backend.open().ok()?;
+        let frame = self.replay.feed(software.as_mut(), backend.name).ok()?;
+        if !differs_from(&frame, color) {
+            self.blanks.confirm();
+            return None;
+        }
+        let cause = VideoError::Blank {
+            backend: self.backends[self.at].name,
+        };
+        self.install(index, software, cause.to_string());
+        Some(frame)
+    }
+
+    /// Tries the rest. `cause` is what is wrong with the decoder at work.
+    fn step_down(&mut self, cause: VideoError) -> Result<Option<YuvFrame>, VideoError> {
+        let is_hardware = self.backends[self.at].is_hardware;
+        let is_lost = is_final(&cause) || matches!(self.state, State::Lost { .. });
+        if !self.is_stream_to_blame && self.replay.is_complete() {
+            // Software that broke down may do on another stream, or from another key frame on.
+            let again = (is_lost && !is_hardware).then_some(self.at);
+            // Nothing is taken off the list before it has proven itself: those that fail now may do
+            // on a better stream.
+            for index in (self.at + 1..self.backends.len()).chain(again) {
+                if let Some((candidate, frame)) = self.try_backend(index) {
+                    let reason = match &self.state {
+                        State::Lost { cause, .. } => cause.clone(),
+                        State::Working(_) => cause.to_string(),
+                    };
+                    self.install(index, candidate, reason);
+                    return Ok(Some(frame));
+                }
+            }
+            self.is_stream_to_blame = true;
+        }
+        // Hardware that cannot be replaced for want of a key frame gets no second chance, either.
+        let is_lost = is_lost || (is_hardware && !self.replay.is_complete());
+        if is_lost && matches!(self.state, State::Working(_)) {
+            self.state = State::Lost {
+                cause: cause.to_string(),
+                pictures: 0,
+            };
+            self.ask_for_key_frame();
+        }
         Err(cause)
     }
 
-    fn note_picture(&mut self) {
-        self.errors = 0;
-        self.missing = 0;
-        self.has_shown_picture = true;
+    /// Opens a decoder and brings it to where the stream is; what it shows there.
+    fn try_backend(&mut self, index: usize) -> Option<(Box<dyn VideoDecoder>, YuvFrame)> {
+        let backend = &mut self.backends[index];
+        let (name, is_hardware) = (backend.name, backend.is_hardware);
+        let mut candidate = backend.open().ok()?;
+        let fed = self
+            .replay
+            .feed(candidate.as_mut(), name)
+            .and_then(|frame| {
+                if is_hardware {
+                    self.sizes.check(&frame, name)?;
+                    // Whoever steps down has had enough of empty pictures, be it right this time.
+                    if only_color(&frame).is_some() {
+                        return Err(VideoError::Blank { backend: name });
+                    }
+                }
+                Ok(frame)
+            });
+        match fed {
+            Ok(frame) => Some((candidate, frame)),
+            Err(reason) => {
+                tracing::debug!(decoder = name, %reason, "no better on the stream");
+                None
+            }
+        }
+    }
+
+    fn install(&mut self, index: usize, decoder: Box<dyn VideoDecoder>, reason: String) {
+        let (from, to) = (self.backends[self.at].name, self.backends[index].name);
+        tracing::warn!(from, to, reason, "stepped down to another video decoder");
+        self.events
+            .push_back(DecoderEvent::Replaced { from, to, reason });
+        self.state = State::Working(decoder);
+        self.at = index;
+        self.blanks = BlankWatch::default();
+    }
+
+    /// Goes on without a decoder, until a key frame comes that another can start from.
+    fn wait(&mut self, contents: Contents) -> Result<Option<YuvFrame>, VideoError> {
+        if !contents.has_picture {
+            return Ok(None);
+        }
+        if contents.has_key_picture {
+            return self.step_down(VideoError::AwaitingKeyFrame);
+        }
+        if let State::Lost { pictures, .. } = &mut self.state {
+            *pictures += 1;
+            if *pictures >= LOST_UNTIL_ASKED_AGAIN {
+                *pictures = 0;
+                self.ask_for_key_frame();
+            }
+        }
+        Err(VideoError::AwaitingKeyFrame)
+    }
+
+    fn ask_for_key_frame(&mut self) {
+        if let State::Lost { cause, .. } = &self.state {
+            self.events.push_back(DecoderEvent::KeyFrameWanted {
+                from: self.backends[self.at].name,
+                reason: cause.clone(),
+            });
+        }
     }
 }
 
@@ -126,89 +299,30 @@ impl VideoDecoder for FallbackDecoder {
         if contents.has_key_picture {
             self.is_stream_to_blame = false;
         }
-        if !self.rest.is_empty() {
-            self.replay.push(annex_b, contents);
+        if contents.has_sequence_parameters {
+            self.sizes.note(annex_b);
         }
-        match self.decoder.decode(annex_b) {
-            Ok(Some(frame)) => {
-                self.note_picture();
-                Ok(Some(frame))
-            }
+        self.replay.push(annex_b, contents);
+        let name = self.backends[self.at].name;
+        let State::Working(decoder) = &mut self.state else {
+            return self.wait(contents);
+        };
+        match decode(decoder.as_mut(), name, annex_b) {
+            Ok(Some(frame)) => self.examine(frame),
             Ok(None) if !contents.has_picture => Ok(None),
-            Ok(None) => {
-                self.missing += 1;
-                if self.missing < MISSING_UNTIL_FAILED {
-                    return Ok(None);
-                }
-                self.step_down(None)
-            }
-            Err(error) => {
-                self.errors += 1;
-                if self.has_shown_picture && self.errors < ERRORS_UNTIL_FAILED {
-                    return Err(error);
-                }
-                self.step_down(Some(error))
-            }
+            Ok(None) => self.step_down(VideoError::NoPicture),
+            // No decoder would take it.
+            Err(error @ (VideoError::TooLarge { .. } | VideoError::TooLong { .. })) => Err(error),
+            Err(error) => self.step_down(error),
         }
     }
 
     fn name(&self) -> &'static str {
-        self.decoder.name()
-    }
-}
-
-/// The stream since its last key frame, within bounds.
-#[derive(Default)]
-struct Replay {
-    /// Units with parameter sets alone, which came before the key frame.
-    parameters: Vec<u8>,
-    units: Vec<Vec<u8>>,
-    bytes: usize,
-    /// From a key frame to now with nothing left out.
-    is_complete: bool,
-}
-
-impl Replay {
-    fn push(&mut self, annex_b: &[u8], contents: annex_b::Contents) {
-        let has_parameters = contents.has_sequence_parameters || contents.has_picture_parameters;
-        if has_parameters && !contents.has_picture {
-            if contents.has_sequence_parameters {
-                self.parameters.clear();
-            }
-            if self.parameters.len() + annex_b.len() <= REPLAY_BYTES {
-                self.parameters.extend_from_slice(annex_b);
-            }
-        }
-        if contents.has_key_picture {
-            self.units.clear();
-            self.bytes = 0;
-            self.is_complete = true;
-        }
-        if !self.is_complete {
-            return;
-        }
-        if self.units.len() == REPLAY_UNITS || self.bytes + annex_b.len() > REPLAY_BYTES {
-            *self = Self {
-                parameters: std::mem::take(&mut self.parameters),
-                ..Self::default()
-            };
-            return;
-        }
-        self.bytes += annex_b.len();
-        self.units.push(annex_b.to_vec());
+        self.backends[self.at].name
     }
 
-    /// Feeds it all; the picture of the last unit.
-    fn feed(&self, decoder: &mut dyn VideoDecoder) -> Result<YuvFrame, VideoError> {
-        if !self.parameters.is_empty() {
-            decoder.decode(&self.parameters)?;
-        }
-        let mut last = Ok(None);
-        for unit in &self.units {
-            // Errors on the way are passed over: the decoder at work met the same units.
-            last = decoder.decode(unit);
-        }
-        last?.ok_or(VideoError::NoPicture)
+    fn poll_event(&mut self) -> Option<DecoderEvent> {
+        self.events.pop_front()
     }
 }
 

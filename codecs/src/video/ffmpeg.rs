@@ -1,12 +1,11 @@
-//! H.264 by FFmpeg, in software.
+//! H.264 by FFmpeg, in software and by its hardware decoders.
 
 use ffmpeg_next as ffmpeg;
 
 use super::annex_b;
+use super::ffmpeg_hardware::{self, HardwareFormat};
 use super::frame::YuvFrame;
-use super::{DecoderLimits, VideoDecoder, VideoError, ffmpeg_log};
-
-const NAME: &str = "ffmpeg";
+use super::{DecoderKind, DecoderLimits, VideoDecoder, VideoError, ffmpeg_log};
 
 /// More slice threads than this do not pay: servers send four slices at most.
 const MAX_THREADS: usize = 4;
@@ -16,29 +15,60 @@ const MAX_THREADS: usize = 4;
 pub struct FfmpegDecoder {
     decoder: ffmpeg::decoder::Video,
     limits: DecoderLimits,
+    kind: DecoderKind,
+    /// Where hardware decodes: the form of its pictures.
+    hardware: Option<HardwareFormat>,
 }
 
 impl FfmpegDecoder {
-    /// Opens a decoder.
+    /// Opens a decoder on the CPU.
     ///
     /// # Errors
     /// [`VideoError::Unavailable`] where the FFmpeg of this system has none.
     pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
+        Self::open(DecoderKind::Ffmpeg, limits)
+    }
+
+    /// Opens a decoder on the system's default hardware of a kind; its pictures are copied into
+    /// memory. A driver may take its time or crash: [`DecoderKind::open`] guards against the first.
+    ///
+    /// # Errors
+    /// [`VideoError::Unavailable`] where there is no such hardware, or this FFmpeg cannot use it.
+    pub fn with_hardware(kind: DecoderKind, limits: DecoderLimits) -> Result<Self, VideoError> {
+        Self::open(kind, limits)
+    }
+
+    /// Whether this FFmpeg can use hardware of a kind, be it there or not; else what is missing.
+    pub(super) fn has_hardware(kind: DecoderKind) -> Result<(), String> {
+        hardware_format(&software_codec()?, kind).map(|_| ())
+    }
+
+    fn open(kind: DecoderKind, limits: DecoderLimits) -> Result<Self, VideoError> {
         ffmpeg_log::install();
         let unavailable = |reason: String| VideoError::Unavailable {
-            backend: NAME,
+            backend: kind.name(),
             reason,
         };
-        // By name: asked for H.264, a build may offer the decoder of some hardware.
-        let codec = ffmpeg::decoder::find_by_name("h264")
-            .ok_or_else(|| unavailable("it has no decoder named h264".into()))?;
+        let codec = software_codec().map_err(unavailable)?;
         let mut context = ffmpeg::codec::Context::new_with_codec(codec);
         context.set_flags(ffmpeg::codec::Flags::LOW_DELAY);
+        let hardware = if kind.is_hardware() {
+            let format = hardware_format(&codec, kind).map_err(unavailable)?;
+            ffmpeg_hardware::attach(&mut context, kind, format)
+                .map_err(|error| unavailable(format!("no device of it opens: {error}")))?;
+            Some(format)
+        } else {
+            None
+        };
         context.set_threading(ffmpeg::threading::Config {
             kind: ffmpeg::threading::Type::Slice,
-            count: std::thread::available_parallelism()
-                .map_or(1, usize::from)
-                .min(MAX_THREADS),
+            // Hardware has its own.
+            count: match hardware {
+                Some(_) => 1,
+                None => std::thread::available_parallelism()
+                    .map_or(1, usize::from)
+                    .min(MAX_THREADS),
+            },
             ..Default::default()
         });
         let mut options = ffmpeg::Dictionary::new();
@@ -50,8 +80,42 @@ impl FfmpegDecoder {
             .open_as_with(codec, options)
             .and_then(|opened| opened.video())
             .map_err(|error| unavailable(error.to_string()))?;
-        Ok(Self { decoder, limits })
+        Ok(Self {
+            decoder,
+            limits,
+            kind,
+            hardware,
+        })
     }
+
+    fn stream_error(&self, reason: impl std::fmt::Display) -> VideoError {
+        VideoError::Stream {
+            backend: self.kind.name(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// The decoder that hardware is attached to. By name: asked for H.264, a build may offer the
+/// decoder of some hardware.
+fn software_codec() -> Result<ffmpeg::Codec, String> {
+    ffmpeg::decoder::find_by_name("h264").ok_or_else(|| "it has no decoder named h264".into())
+}
+
+fn hardware_format(codec: &ffmpeg::Codec, kind: DecoderKind) -> Result<HardwareFormat, String> {
+    HardwareFormat::of(codec, kind).ok_or_else(|| {
+        format!(
+            "the FFmpeg of this system ({}) was built without it",
+            ffmpeg_version()
+        )
+    })
+}
+
+/// The version of the FFmpeg that runs, which may be newer than the one that Oriel was built with.
+pub fn ffmpeg_version() -> String {
+    let version = ffmpeg::codec::version();
+    let [_, major, minor, micro] = version.to_be_bytes();
+    format!("libavcodec {major}.{minor}.{micro}")
 }
 
 impl VideoDecoder for FfmpegDecoder {
@@ -61,7 +125,9 @@ impl VideoDecoder for FfmpegDecoder {
         }
         annex_b::check(annex_b, &self.limits)?;
         let packet = ffmpeg::Packet::copy(annex_b);
-        self.decoder.send_packet(&packet).map_err(stream_error)?;
+        self.decoder
+            .send_packet(&packet)
+            .map_err(|error| self.stream_error(error))?;
         // One access unit makes one picture; should more come, the newest is the one to show.
         let mut newest = None;
         loop {
@@ -71,20 +137,23 @@ impl VideoDecoder for FfmpegDecoder {
                 Err(ffmpeg::Error::Other {
                     errno: ffmpeg::error::EAGAIN,
                 }) => break,
-                Err(error) => return Err(stream_error(error)),
+                Err(error) => return Err(self.stream_error(error)),
             }
         }
+        let newest = match (newest, self.hardware) {
+            (Some(frame), Some(format)) if format.is_of(&frame) => {
+                let copy = ffmpeg_hardware::transfer(&frame).map_err(|error| {
+                    self.stream_error(format_args!("the picture does not come out: {error}"))
+                })?;
+                Some(copy)
+            }
+            (Some(_), Some(_)) => return Err(self.stream_error("the CPU decoded in its place")),
+            (newest, _) => newest,
+        };
         newest.map(YuvFrame::from_ffmpeg).transpose()
     }
 
     fn name(&self) -> &'static str {
-        NAME
-    }
-}
-
-fn stream_error(error: ffmpeg::Error) -> VideoError {
-    VideoError::Stream {
-        backend: NAME,
-        reason: error.to_string(),
+        self.kind.name()
     }
 }

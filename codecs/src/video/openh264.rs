@@ -6,11 +6,11 @@ use openh264::formats::YUVSource;
 
 use super::annex_b;
 use super::frame::{ColorDescription, YuvFrame};
-use super::{DecoderLimits, VideoDecoder, VideoError};
+use super::{DecoderKind, DecoderLimits, VideoDecoder, VideoError};
 use crate::geometry::Size;
 use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes};
 
-const NAME: &str = "openh264";
+const NAME: &str = DecoderKind::OpenH264.name();
 
 /// Cisco's decoder: baseline, main and high profile, one thread, about half as fast as FFmpeg.
 ///

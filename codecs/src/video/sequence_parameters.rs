@@ -1,19 +1,31 @@
 //! The size of the pictures of a stream, from its sequence parameter set (H.264 7.3.2.1.1).
 //!
-//! Read so that a stream for huge pictures is refused before a decoder allocates for it, and for
-//! nothing else: what is malformed here is left to the decoder to complain about.
+//! Read so that a stream for huge pictures is refused before a decoder allocates for it, and so that
+//! a driver's pictures of another size are noticed: what is malformed here is left to the decoder to
+//! complain about.
 
 /// Profiles whose parameters go on with chroma format and scaling (7.3.2.1.1).
 const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 const CHROMA_444: u32 = 3;
 
-/// Width and height of coded pictures, cropping not applied, from the parameter set behind the
-/// header byte of its NAL unit; `None` where it is malformed.
-pub(super) fn coded_picture_size(parameters: &[u8]) -> Option<(u64, u64)> {
+/// What a parameter set says about the size of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PictureSize {
+    /// Which parameter set it is.
+    pub id: u32,
+    /// Width and height in whole macroblocks.
+    pub coded: (u64, u64),
+    /// What cropping leaves of them.
+    pub cropped: (u64, u64),
+}
+
+/// The size of pictures, from the parameter set behind the header byte of its NAL unit; `None`
+/// where it is malformed.
+pub(super) fn picture_size(parameters: &[u8]) -> Option<PictureSize> {
     let mut bits = Bits::new(parameters);
     let profile = bits.read(8)?;
     bits.read(16)?; // constraint flags, level_idc
-    bits.exp_golomb()?; // seq_parameter_set_id
+    let id = bits.exp_golomb()?; // seq_parameter_set_id
     if HIGH_PROFILES.contains(&profile) {
         let chroma_format = bits.exp_golomb()?;
         if chroma_format == CHROMA_444 {
@@ -52,7 +64,23 @@ pub(super) fn coded_picture_size(parameters: &[u8]) -> Option<(u64, u64)> {
     let width = u64::from(bits.exp_golomb()?) + 1;
     let height = u64::from(bits.exp_golomb()?) + 1;
     let is_in_fields = bits.read(1)? == 0; // frame_mbs_only_flag
-    Some((width * 16, height * if is_in_fields { 32 } else { 16 }))
+    if is_in_fields {
+        bits.read(1)?; // mb_adaptive_frame_field_flag
+    }
+    let coded = (width * 16, height * if is_in_fields { 32 } else { 16 });
+    bits.read(1)?; // direct_8x8_inference_flag
+    let mut cropped = coded;
+    if bits.read(1)? == 1 {
+        let mut sides = [0; 4]; // left, right, top, bottom
+        for side in &mut sides {
+            *side = u64::from(bits.exp_golomb()?);
+        }
+        // In 4:2:0, the one format that decoders here take (7.4.2.1.1).
+        let rows = if is_in_fields { 4 } else { 2 };
+        cropped.0 = coded.0.saturating_sub((sides[0] + sides[1]) * 2);
+        cropped.1 = coded.1.saturating_sub((sides[2] + sides[3]) * rows);
+    }
+    Some(PictureSize { id, coded, cropped })
 }
 
 /// H.264 7.3.2.1.1.1: a delta a coefficient, until the scale becomes 0.
@@ -136,25 +164,30 @@ mod tests {
     fn the_size_of_a_baseline_stream_is_read() {
         // 640x480, from the conformance stream avc420_base.
         let parameters = [0x42, 0xC0, 0x28, 0x95, 0xA0, 0x28, 0x0F, 0x64];
-        assert_eq!(coded_picture_size(&parameters), Some((640, 480)));
+        let size = picture_size(&parameters).unwrap();
+        assert_eq!(
+            (size.id, size.coded, size.cropped),
+            (0, (640, 480), (640, 480))
+        );
     }
 
     #[test]
     fn the_size_of_a_high_profile_stream_is_read() {
         // 1920x1080 as x264 writes it: 1088 rows, cropped.
         let parameters = [0x64, 0x00, 0x28, 0xAC, 0xD9, 0x40, 0x78, 0x02, 0x27, 0xE5];
-        assert_eq!(coded_picture_size(&parameters), Some((1920, 1088)));
+        let size = picture_size(&parameters).unwrap();
+        assert_eq!((size.coded, size.cropped), ((1920, 1088), (1920, 1080)));
     }
 
     #[test]
     fn a_code_of_more_than_32_bits_is_malformed() {
-        assert_eq!(coded_picture_size(&[66, 0, 30, 0, 0, 1, 0, 0, 0]), None);
+        assert_eq!(picture_size(&[66, 0, 30, 0, 0, 1, 0, 0, 0]), None);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = coded_picture_size(&bytes);
+            let _ = picture_size(&bytes);
         }
     }
 }

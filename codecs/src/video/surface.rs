@@ -1,7 +1,7 @@
 //! The decoder that a surface owns: payloads of the three AVC codecs to planes and regions.
 
 use super::frame::YuvFrame;
-use super::{DecoderLimits, FallbackDecoder, VideoDecoder, VideoError};
+use super::{DecoderEvent, DecoderKind, DecoderLimits, FallbackDecoder, VideoDecoder, VideoError};
 use crate::avc::{Avc420Bitmap, Avc444Bitmap};
 use crate::geometry::Rect;
 use crate::picture::PictureMut;
@@ -134,7 +134,16 @@ impl AvcSurfaceDecoder {
     /// # Errors
     /// [`VideoError::Unavailable`] where neither starts.
     pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
-        Ok(Self::with_decoder(Box::new(FallbackDecoder::new(limits)?)))
+        Self::of_kinds(&DecoderKind::SOFTWARE, limits)
+    }
+
+    /// A decoder that steps down along a list.
+    ///
+    /// # Errors
+    /// That of the last, where none starts.
+    pub fn of_kinds(kinds: &[DecoderKind], limits: DecoderLimits) -> Result<Self, VideoError> {
+        let decoder = FallbackDecoder::of_kinds(kinds, limits)?;
+        Ok(Self::with_decoder(Box::new(decoder)))
     }
 
     /// The given decoder.
@@ -148,6 +157,11 @@ impl AvcSurfaceDecoder {
     /// Name of the implementation at work.
     pub fn decoder_name(&self) -> &'static str {
         self.decoder.name()
+    }
+
+    /// What has happened to the decoder since the last call, oldest first.
+    pub fn poll_event(&mut self) -> Option<DecoderEvent> {
+        self.decoder.poll_event()
     }
 
     /// Decodes the `bitmapData` of one `RDPGFX_WIRE_TO_SURFACE_PDU_1`.

@@ -14,6 +14,7 @@
 //! whose caches serve them all. Slots put everything back into the order of submission.
 
 mod payload;
+mod plan;
 mod pool;
 mod progressive;
 mod queue;
@@ -29,6 +30,7 @@ use oriel_codecs::{
 };
 use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
 
+pub use plan::DecoderPlan;
 pub use stage::{Batch, DecodeOptions, DecodeStage, FinishedFrame, QueueDepth};
 
 use pool::PooledBuffer;

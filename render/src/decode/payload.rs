@@ -14,11 +14,11 @@ use oriel_codecs::{
     palette::Palette,
     picture::{BYTES_PER_PIXEL, PictureMut, RowOrder},
     planar::{self, PlanarLayout, PlanarScratch},
-    video::{AvcSurfaceDecoder, AvcVersion, DecoderLimits},
+    video::{AvcSurfaceDecoder, AvcVersion, DecoderEvent, DecoderLimits},
 };
 use oriel_protocol::graphics::{PayloadCodec, SurfaceFormat, SurfaceId};
 
-use super::{Painting, PixelBlock, Step, Storage, pool::BufferPool};
+use super::{DecoderPlan, Painting, PixelBlock, Step, Storage, pool::BufferPool};
 use crate::error::PeerError;
 
 /// What a worker's decoders keep from one payload to the next.
@@ -51,15 +51,22 @@ pub(crate) struct VideoStream {
 
 impl VideoStream {
     /// Decodes the payload that follows in the stream; one of another codec never comes here.
-    pub(crate) fn decode(&mut self, payload: &Payload) -> Result<Painting, PeerError> {
+    pub(crate) fn decode(
+        &mut self,
+        payload: &Payload,
+        decoders: &DecoderPlan,
+    ) -> Result<Painting, PeerError> {
         let version =
             avc_version(payload.codec).ok_or(PeerError::CodecNotOffered(payload.codec))?;
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
-            none => none.insert(
-                AvcSurfaceDecoder::new(DecoderLimits::for_surface(payload.surface_size))
-                    .map_err(|error| payload.error(error))?,
-            ),
+            none => {
+                let limits = DecoderLimits::for_surface(payload.surface_size);
+                none.insert(
+                    AvcSurfaceDecoder::of_kinds(&decoders.kinds(), limits)
+                        .map_err(|error| payload.error(error))?,
+                )
+            }
         };
         let views = decoder
             .decode(version, &payload.bytes)
@@ -67,9 +74,11 @@ impl VideoStream {
         Ok(Painting::Avc(views))
     }
 
-    /// Which decoder is at work.
-    pub(crate) fn decoder_name(&self) -> Option<&'static str> {
-        self.decoder.as_ref().map(AvcSurfaceDecoder::decoder_name)
+    /// Which decoder is at work, and what has happened to it since the last call.
+    pub(crate) fn report(&mut self) -> Option<(&'static str, Vec<DecoderEvent>)> {
+        let decoder = self.decoder.as_mut()?;
+        let events = std::iter::from_fn(|| decoder.poll_event()).collect();
+        Some((decoder.decoder_name(), events))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_codecs::{geometry::Size, palette::Palette};
+use oriel_codecs::{geometry::Size, palette::Palette, video::DecoderEvent};
 use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
 
 use super::{
@@ -37,6 +37,7 @@ pub(super) struct Queue {
     palette: Arc<Palette>,
     payload_bytes: usize,
     decoded_bytes: usize,
+    decoder_events: Vec<DecoderEvent>,
     refused: bool,
     is_stopped: bool,
 }
@@ -109,6 +110,7 @@ impl Default for Queue {
             palette: Arc::default(),
             payload_bytes: 0,
             decoded_bytes: 0,
+            decoder_events: Vec::new(),
             refused: false,
             is_stopped: false,
         }
@@ -374,6 +376,7 @@ impl Queue {
             is_whole,
             oldest: oldest.unwrap_or_else(Instant::now),
             queue_drained,
+            decoder_events: std::mem::take(&mut self.decoder_events),
         }
     }
 
@@ -390,6 +393,11 @@ impl Queue {
             stream.set_busy(true);
         }
         Some(job)
+    }
+
+    /// Notes what is to be told with the next batch.
+    pub(super) fn note_decoder_events(&mut self, events: Vec<DecoderEvent>) {
+        self.decoder_events.extend(events);
     }
 
     /// Takes a job's result back.

@@ -7,11 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use oriel_codecs::video::DecoderEvent;
 use oriel_protocol::graphics::{FrameId, GraphicsCommand};
 use parking_lot::{Condvar, Mutex};
 
 use super::{
-    Step, payload::Scratch, pool::BufferPool, queue::Queue, stream::Means, tile_pool::TilePool,
+    DecoderPlan, Step, payload::Scratch, pool::BufferPool, queue::Queue, stream::Means,
+    tile_pool::TilePool,
 };
 use crate::{error::PeerError, statistics::Recorder};
 
@@ -86,6 +88,8 @@ pub struct Batch {
     pub oldest: Instant,
     /// A command was refused, and there is room again.
     pub queue_drained: bool,
+    /// What has happened to H.264 decoders.
+    pub decoder_events: Vec<DecoderEvent>,
 }
 
 /// Takes commands, decodes their payloads on threads, and gives steps back in order.
@@ -102,6 +106,7 @@ struct Shared {
     options: DecodeOptions,
     pool: Arc<BufferPool>,
     tiles: TilePool,
+    decoders: DecoderPlan,
     recorder: Arc<Recorder>,
 }
 
@@ -116,6 +121,7 @@ impl DecodeStage {
     /// may have something new; it must not call back into the stage.
     pub fn start(
         options: DecodeOptions,
+        decoders: DecoderPlan,
         recorder: Arc<Recorder>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
@@ -127,6 +133,7 @@ impl DecodeStage {
                 options,
                 pool: Arc::default(),
                 tiles: TilePool::new(options.tile_threads),
+                decoders,
                 recorder,
             }),
             workers: Vec::with_capacity(options.workers),
@@ -211,6 +218,7 @@ impl Shared {
         let means = Means {
             buffers: &self.pool,
             tiles: &self.tiles,
+            decoders: &self.decoders,
         };
         let mut queue = self.queue.lock();
         loop {
@@ -240,14 +248,19 @@ impl Shared {
             let ended = Instant::now();
             self.recorder
                 .decoded(codec, bytes, started, ended, result.is_ok());
-            let video_decoder = job
-                .stream
-                .as_ref()
-                .and_then(|stream| stream.video_decoder());
-            if let Some(name) = video_decoder {
+            let report = job.stream.as_ref().and_then(|stream| stream.video_report());
+            let mut events = Vec::new();
+            if let Some((name, happened)) = report {
                 self.recorder.set_video_decoder(name);
+                events = happened;
+            }
+            for event in &events {
+                let (DecoderEvent::Replaced { from, .. }
+                | DecoderEvent::KeyFrameWanted { from, .. }) = event;
+                self.decoders.strike(from);
             }
             queue = self.queue.lock();
+            queue.note_decoder_events(events);
             queue.finish(job.number, job.stream.as_deref(), result, started, ended);
             if queue.has_batch(&self.options) {
                 // Woken outside of the lock, which the woken wants at once.

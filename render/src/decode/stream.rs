@@ -10,12 +10,13 @@ use oriel_codecs::{
     geometry::{Rect, Size},
     picture::BYTES_PER_PIXEL,
     remotefx::RemoteFxDecoder,
+    video::DecoderEvent,
 };
 use oriel_protocol::graphics::{CodecContextId, PayloadCodec};
 use parking_lot::Mutex;
 
 use super::{
-    Painting, Step,
+    DecoderPlan, Painting, Step,
     payload::{Payload, VideoStream},
     pool::BufferPool,
     progressive::ProgressiveContexts,
@@ -46,6 +47,7 @@ enum State {
 pub(super) struct Means<'a> {
     pub(super) buffers: &'a Arc<BufferPool>,
     pub(super) tiles: &'a TilePool,
+    pub(super) decoders: &'a DecoderPlan,
 }
 
 impl Stream {
@@ -86,10 +88,10 @@ impl Stream {
         self.is_busy.store(is_busy, Ordering::Relaxed);
     }
 
-    /// Which H.264 decoder is at work.
-    pub(super) fn video_decoder(&self) -> Option<&'static str> {
-        match &*self.state.lock() {
-            State::Surface { video, .. } => video.decoder_name(),
+    /// Which H.264 decoder is at work, and what has happened to it since the last call.
+    pub(super) fn video_report(&self) -> Option<(&'static str, Vec<DecoderEvent>)> {
+        match &mut *self.state.lock() {
+            State::Surface { video, .. } => video.report(),
             _ => None,
         }
     }
@@ -123,7 +125,7 @@ impl Stream {
                 });
                 match payload.codec {
                     PayloadCodec::Progressive(_) => progressive.decode(payload, means)?,
-                    _ => video.decode(payload)?,
+                    _ => video.decode(payload, means.decoders)?,
                 }
             }
             State::RemoteFx(decoder) => decode_remote_fx(decoder, payload, means)?,

@@ -28,7 +28,7 @@ use oriel_protocol::graphics::{
 use oriel_render::{
     RenderError,
     compositor::GpuCompositor,
-    decode::{Batch, DecodeOptions, DecodeStage},
+    decode::{Batch, DecodeOptions, DecodeStage, DecoderPlan},
 };
 
 /// A GPU compositor on whatever adapter there is, lavapipe included; one for all tests of a
@@ -324,7 +324,7 @@ pub fn decode_all(commands: Vec<GraphicsCommand>) -> Vec<Batch> {
 
 pub fn decode_all_with(options: DecodeOptions, commands: Vec<GraphicsCommand>) -> Vec<Batch> {
     let (wake, woken) = crossbeam_channel::bounded(1);
-    let stage = DecodeStage::start(options, Arc::default(), move || {
+    let stage = DecodeStage::start(options, DecoderPlan::default(), Arc::default(), move || {
         let _ = wake.try_send(());
     })
     .expect("threads");

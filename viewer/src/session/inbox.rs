@@ -9,6 +9,27 @@ use tokio::sync::Notify;
 
 use crate::failure::Failure;
 
+/// A video decoder failed and another took its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecoderChange {
+    /// The one that failed.
+    pub from: &'static str,
+    /// The one at work now.
+    pub to: &'static str,
+    /// What was wrong with the first.
+    pub reason: String,
+}
+
+impl std::fmt::Display for DecoderChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { from, to, .. } = self;
+        write!(
+            f,
+            "The video decoder {from} failed; {to} goes on in its place."
+        )
+    }
+}
+
 /// Requests to a session.
 ///
 /// This is what makes input independent of pictures: pushing never blocks, nothing that is pushed
@@ -40,6 +61,8 @@ pub struct Requests {
     pub is_visible: Option<bool>,
     /// Parts of the desktop that must be drawn again.
     pub refresh: Vec<Rect>,
+    /// A video decoder failed; only the newest is told.
+    pub decoder_change: Option<DecoderChange>,
     /// Somebody wants to see the figures.
     pub wants_statistics: bool,
     /// Leave in order.
@@ -59,6 +82,7 @@ impl Requests {
             layout,
             is_visible,
             refresh,
+            decoder_change,
             wants_statistics,
             disconnect,
             failure,
@@ -69,6 +93,7 @@ impl Requests {
             && layout.is_none()
             && is_visible.is_none()
             && refresh.is_empty()
+            && decoder_change.is_none()
             && !wants_statistics
             && !disconnect
             && failure.is_none()
@@ -119,6 +144,11 @@ impl Inbox {
     /// The desktop is covered or minimised, or seen again.
     pub fn set_visible(&self, is_visible: bool) {
         self.change(|requests| requests.is_visible = Some(is_visible));
+    }
+
+    /// A video decoder failed and another took its place.
+    pub fn decoder_replaced(&self, change: DecoderChange) {
+        self.change(|requests| requests.decoder_change = Some(change));
     }
 
     /// Pixels were lost and must be drawn again.

@@ -17,7 +17,7 @@ use oriel_render::{Renderer, Trace};
 use oriel_transport::Fingerprint;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 
-use super::{Figures, Inbox, Requests, outgoing::Outgoing};
+use super::{DecoderChange, Figures, Inbox, Requests, outgoing::Outgoing};
 use crate::{failure::Failure, recording::RecordingWriter};
 
 /// Bytes taken from the stream at once.
@@ -68,6 +68,8 @@ pub enum Notice {
     },
     /// The server's certificate was seen for the first time and pinned.
     Pinned(Fingerprint),
+    /// A video decoder failed and another took its place.
+    DecoderReplaced(DecoderChange),
     /// The desktop's size, at the start and whenever the server changes it.
     Desktop(Size),
     /// The mouse pointer changed.
@@ -424,6 +426,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
             layout,
             is_visible,
             refresh,
+            decoder_change,
             wants_statistics,
             disconnect,
             failure,
@@ -453,6 +456,9 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         }
         if !refresh.is_empty() {
             self.machine.refresh(&refresh);
+        }
+        if let Some(change) = decoder_change {
+            (self.wires.tell)(Notice::DecoderReplaced(change));
         }
         if wants_statistics {
             (self.wires.tell)(Notice::Figures(Box::new(self.figures())));

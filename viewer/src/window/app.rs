@@ -12,7 +12,7 @@ use oriel_protocol::{
     graphics::PointerUpdate,
     input::{InputEvent, LockKeys},
 };
-use oriel_render::{PresentTarget, Renderer, RendererConfig, Trace};
+use oriel_render::{PresentTarget, Renderer, RendererConfig, Trace, decode::DecoderPlan};
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalPosition, PhysicalSize},
@@ -58,6 +58,8 @@ pub struct Launch {
     pub plan: Box<dyn Fn(MonitorLayout, u32) -> Plan>,
     /// What the command line says about the session.
     pub session: SessionArgs,
+    /// What may decode H.264.
+    pub decoders: DecoderPlan,
     /// Where the session runs.
     pub runtime: tokio::runtime::Handle,
     /// Where to write down what happens when.
@@ -164,6 +166,7 @@ impl App {
             compositor: self.launch.session.view.compositor.into(),
             present: self.launch.session.view.present.into(),
             trace: self.launch.trace.clone(),
+            decoders: self.launch.decoders.clone(),
             ..Default::default()
         };
         let events = render_events(self.inbox.clone(), self.activity.clone());
@@ -355,6 +358,14 @@ impl App {
                     detail: fingerprint.to_string(),
                 };
                 shown.notice = Some((page, Instant::now() + NOTICE_TIME));
+            }
+            Notice::DecoderReplaced(change) => {
+                let page = NoticePage {
+                    title: change.to_string(),
+                    detail: change.reason,
+                };
+                shown.notice = Some((page, Instant::now() + NOTICE_TIME));
+                shown.surface.request_repaint();
             }
             Notice::Desktop(desktop) => {
                 shown.desktop_changed(desktop);
