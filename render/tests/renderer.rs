@@ -136,9 +136,12 @@ fn every_frame_is_reported_in_order_and_the_first_picture_once() {
             RenderEvent::DesktopResized(size) => sizes.push(size),
             other => panic!("{other:?}"),
         }
-        // A frame is reported when it is applied, which may be before it is shown.
-        (done.len() == 40 && first_pictures > 0).then_some(())
+        // A frame is told of before it is shown.
+        (done.len() == 40 && first_pictures == 1).then_some(())
     });
+    shot(&renderer);
+    let late: Vec<_> = events.try_iter().collect();
+    assert!(late.is_empty(), "{late:?}");
     assert_eq!(done, expected);
     assert_eq!((first_pictures, sizes), (1, vec![SIZE]));
     assert_eq!(renderer.desktop_size(), SIZE);
@@ -406,4 +409,42 @@ fn a_window_that_nobody_sees_costs_no_drawing_and_frames_go_on() {
     renderer.set_visible(true);
     shot(&renderer);
     assert_eq!(renderer.statistics().presents, before + 1);
+}
+
+#[test]
+fn a_frame_is_reported_with_the_bytes_that_wait_behind_it() {
+    let (sender, events) = unbounded();
+    let (open, gate) = crossbeam_channel::bounded::<()>(0);
+    let renderer = Renderer::start(cpu(), PresentTarget::Headless, move |event| {
+        if let RenderEvent::FrameDone { .. } = event {
+            let _ = sender.send(event);
+            // The render thread stands still until the test lets it go on.
+            let _ = gate.recv();
+        }
+    })
+    .expect("a renderer");
+    submit(&renderer, desktop(SIZE));
+    let whole = SIZE.to_rect();
+    let bytes = SIZE.area() as u32 * 4;
+    for number in 1..=4 {
+        let pixels = Picture::filled(SIZE, [number as u8, 0, 0, 255]).into_data();
+        let draw = support::draw(SURFACE, whole, PayloadCodec::Uncompressed, pixels);
+        submit(&renderer, frame(number, [draw]));
+        if number == 1 {
+            wait_for_frame(&events, 1);
+        }
+    }
+    drop(open);
+    for (number, behind) in [(2, 2), (3, 1), (4, 0)] {
+        let depths = wait(&events, |event| match event {
+            RenderEvent::FrameDone {
+                frame,
+                queue_depth,
+                frames_queued,
+                ..
+            } if frame.0 == number => Some((queue_depth, frames_queued)),
+            _ => None,
+        });
+        assert_eq!(depths, (behind * bytes, behind));
+    }
 }
