@@ -10,6 +10,12 @@ override MITCHELL_C: f32;
 // The kernel grows with the shrinking factor up to this one.
 override MAX_SHRINK: f32;
 
+// sRGB's curve: where it begins, its slope before that, its exponent and its offset.
+override SRGB_KNEE: f32;
+override SRGB_SLOPE: f32;
+override SRGB_EXPONENT: f32;
+override SRGB_OFFSET: f32;
+
 struct Scale {
     // Width and height of the picture, px.
     source_size: vec2<u32>,
@@ -40,6 +46,19 @@ fn mitchell(distance: f32) -> f32 {
     return 0.0;
 }
 
+// The light of a pixel that was read.
+fn light_of(value: vec3<f32>) -> vec3<f32> {
+    let curve = pow((value + SRGB_OFFSET) / (1.0 + SRGB_OFFSET), vec3<f32>(SRGB_EXPONENT));
+    return select(curve, value / SRGB_SLOPE, value <= vec3<f32>(SRGB_KNEE));
+}
+
+// What is stored for a light of 0 to 1.
+fn value_of(light: vec3<f32>) -> vec3<f32> {
+    let curve = (1.0 + SRGB_OFFSET) * pow(light, vec3<f32>(1.0 / SRGB_EXPONENT)) - SRGB_OFFSET;
+    return select(curve, light * SRGB_SLOPE, light <= vec3<f32>(SRGB_KNEE / SRGB_SLOPE));
+}
+
+// The light around a place, weighted.
 fn cubic(at: vec2<i32>) -> vec3<f32> {
     let ratio = vec2<f32>(scale.source_size) / vec2<f32>(scale.shown_size);
     let stretch = clamp(ratio, vec2<f32>(1.0), vec2<f32>(MAX_SHRINK));
@@ -54,7 +73,7 @@ fn cubic(at: vec2<i32>) -> vec3<f32> {
         for (var x = low.x; x <= high.x; x++) {
             let weight = weight_y * mitchell((f32(x) - centre.x) / stretch.x);
             let place = clamp(vec2<i32>(x, y), vec2<i32>(0), last);
-            total += weight * textureLoad(picture, place, 0).rgb;
+            total += weight * light_of(textureLoad(picture, place, 0).rgb);
             weights += weight;
         }
     }
@@ -65,7 +84,8 @@ fn cubic(at: vec2<i32>) -> vec3<f32> {
 fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     let at = source_pixel(position);
     if scale.is_cubic == 1u {
-        return vec4<f32>(clamp(cubic(at), vec3<f32>(0.0), vec3<f32>(1.0)), 1.0);
+        let light = clamp(cubic(at), vec3<f32>(0.0), vec3<f32>(1.0));
+        return vec4<f32>(value_of(light), 1.0);
     }
     let place = vec2<u32>(at) * scale.source_size / scale.shown_size;
     return vec4<f32>(textureLoad(picture, vec2<i32>(place), 0).rgb, 1.0);

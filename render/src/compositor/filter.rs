@@ -1,6 +1,12 @@
 //! Scaling on the CPU, and the choice of filter that both compositors share.
 //!
+//! Pixels hold sRGB, whose steps are even to the eye and not to the light: half of the light of
+//! white is 188, not 128. Averages are those of light, as those of an eye are that looks from
+//! afar; averaged as they are stored, thin letters would get darker and bright lines thinner.
+//!
 //! The GPU's twin is `oriel-shaders`' `scale.wgsl`.
+
+use std::sync::LazyLock;
 
 use oriel_codecs::{
     geometry::{Rect, Size},
@@ -18,6 +24,48 @@ pub const MAX_SHRINK: f32 = 8.0;
 
 /// Rows of output that share one pass over the source.
 const BAND_ROWS: i32 = 32;
+
+/// Where sRGB's curve begins to be one, its slope before that, and the curve's exponent and offset
+/// (IEC 61966-2-1).
+pub(crate) const SRGB_KNEE: f32 = 0.040_45;
+/// See [`SRGB_KNEE`].
+pub(crate) const SRGB_SLOPE: f32 = 12.92;
+/// See [`SRGB_KNEE`].
+pub(crate) const SRGB_EXPONENT: f32 = 2.4;
+/// See [`SRGB_KNEE`].
+pub(crate) const SRGB_OFFSET: f32 = 0.055;
+
+/// The light of each value.
+static LIGHT: LazyLock<[f32; 256]> =
+    LazyLock::new(|| std::array::from_fn(|value| light_of(value as f32 / 255.0)));
+
+/// Entries of [`VALUES`] beyond the first: enough that the first steps, which are the smallest of
+/// them in light, are several entries wide.
+const VALUE_STEPS: usize = 16 * 1024;
+
+/// The value of each light, at even distances from 0 to 1, in units of 1 in 255.
+static VALUES: LazyLock<Box<[u8]>> = LazyLock::new(|| {
+    let value = |at| 255.0 * value_of(at as f32 / VALUE_STEPS as f32) + 0.5;
+    (0..=VALUE_STEPS).map(|at| value(at) as u8).collect()
+});
+
+/// The light of a value, both from 0 to 1.
+fn light_of(value: f32) -> f32 {
+    if value <= SRGB_KNEE {
+        value / SRGB_SLOPE
+    } else {
+        ((value + SRGB_OFFSET) / (1.0 + SRGB_OFFSET)).powf(SRGB_EXPONENT)
+    }
+}
+
+/// The value of a light, both from 0 to 1.
+fn value_of(light: f32) -> f32 {
+    if light <= SRGB_KNEE / SRGB_SLOPE {
+        light * SRGB_SLOPE
+    } else {
+        (1.0 + SRGB_OFFSET) * light.powf(1.0 / SRGB_EXPONENT) - SRGB_OFFSET
+    }
+}
 
 /// How a picture of one size becomes one of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,7 +193,10 @@ pub struct Scaler {
     filter: Filter,
     columns: Taps,
     rows: Taps,
+    /// Rows of the source, scaled across: light, four channels a pixel.
     band: Vec<f32>,
+    /// A row of the target: light, likewise.
+    row: Vec<f32>,
 }
 
 impl Scaler {
@@ -159,6 +210,7 @@ impl Scaler {
             columns: Taps::new(source.width, target.width, filter),
             rows: Taps::new(source.height, target.height, filter),
             band: Vec::new(),
+            row: Vec::new(),
         }
     }
 
@@ -216,7 +268,8 @@ impl Scaler {
         let first = self.rows.at(top as u32).0;
         let (last, weights) = self.rows.at(bottom as u32 - 1);
         let count = last + weights.len() - first;
-        self.band.clear();
+        let light = &*LIGHT;
+        let values = &**VALUES;
         self.band.resize(count * width, 0.0);
         for (row, band) in self.band.chunks_exact_mut(width).enumerate() {
             let from = &source[(first + row) * stride..][..stride];
@@ -226,16 +279,17 @@ impl Scaler {
                 let mut total = [0.0f32; BYTES_PER_PIXEL];
                 for (pixel, weight) in pixels.zip(weights) {
                     for channel in 0..BYTES_PER_PIXEL {
-                        total[channel] += f32::from(pixel[channel]) * weight;
+                        total[channel] += light[usize::from(pixel[channel])] * weight;
                     }
                 }
                 sum.copy_from_slice(&total);
             }
         }
-        let mut total = vec![0.0f32; width];
+        let total = &mut self.row;
+        total.resize(width, 0.0);
         for y in top..bottom {
             let (start, weights) = self.rows.at(y as u32);
-            total.fill(0.5);
+            total.fill(0.0);
             for (row, weight) in self.band[(start - first) * width..]
                 .chunks_exact(width)
                 .zip(weights)
@@ -244,10 +298,12 @@ impl Scaler {
                     *sum += value * weight;
                 }
             }
-            // `as` saturates at 0 and 255, which is the clamp that the kernel's negative lobes need.
             let row = out.row_mut((y - rect.top) as u32);
-            for (byte, sum) in row.iter_mut().zip(&total) {
-                *byte = *sum as u8;
+            for (byte, sum) in row.iter_mut().zip(&*total) {
+                // `as` saturates at 0; with the other end that is the clamp that the kernel's
+                // negative lobes need.
+                let at = (*sum * VALUE_STEPS as f32 + 0.5) as usize;
+                *byte = values[at.min(VALUE_STEPS)];
             }
         }
     }
@@ -324,8 +380,21 @@ mod tests {
     }
 
     #[test]
+    fn every_value_comes_back_from_its_light() {
+        for value in 0..=255u8 {
+            let at = LIGHT[usize::from(value)] * VALUE_STEPS as f32 + 0.5;
+            assert_eq!(VALUES[at as usize], value);
+        }
+        // A table of light is exact to half a step everywhere.
+        for at in 0..=VALUE_STEPS {
+            let exact = 255.0 * value_of(at as f32 / VALUE_STEPS as f32);
+            assert!((f32::from(VALUES[at]) - exact).abs() <= 0.501);
+        }
+    }
+
+    #[test]
     fn shrinking_averages_rather_than_skips() {
-        // A one-pixel checkerboard must turn grey.
+        // A one-pixel checkerboard must turn into the grey that has half of white's light.
         let mut source = Picture::new(Size::new(99, 99));
         for (at, pixel) in source.data_mut().chunks_exact_mut(4).enumerate() {
             if at % 2 == 0 {
@@ -334,7 +403,7 @@ mod tests {
         }
         let small = scaled(&source, Size::new(30, 30));
         for pixel in small.data().chunks_exact(4) {
-            assert!((90..=165).contains(&pixel[0]), "{pixel:?}");
+            assert!((170..=204).contains(&pixel[0]), "{pixel:?}");
         }
     }
 }

@@ -4,7 +4,9 @@ use oriel_codecs::yuv::{MainChroma, coefficients, guided::parameters};
 use oriel_shaders::{FRAGMENT, FRAGMENT_CHROMA, Module, PassUniform, ScaleUniform};
 
 use super::device::GpuDevice;
-use crate::compositor::filter::{MAX_SHRINK, MITCHELL_B, MITCHELL_C};
+use crate::compositor::filter::{
+    MAX_SHRINK, MITCHELL_B, MITCHELL_C, SRGB_EXPONENT, SRGB_KNEE, SRGB_OFFSET, SRGB_SLOPE,
+};
 
 /// Format of surfaces, cache and output.
 pub(crate) const SURFACE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Bgra8Unorm;
@@ -142,7 +144,7 @@ impl WindowPasses {
 }
 
 /// The values of the shaders' overrides, each defined where the CPU uses it.
-const CONSTANTS: [(&str, f64); 13] = [
+const CONSTANTS: [(&str, f64); 17] = [
     ("RED_FROM_CR", coefficients::RED_FROM_CR as f64),
     ("GREEN_FROM_CB", coefficients::GREEN_FROM_CB as f64),
     ("GREEN_FROM_CR", coefficients::GREEN_FROM_CR as f64),
@@ -156,6 +158,10 @@ const CONSTANTS: [(&str, f64); 13] = [
     ("MITCHELL_B", MITCHELL_B as f64),
     ("MITCHELL_C", MITCHELL_C as f64),
     ("MAX_SHRINK", MAX_SHRINK as f64),
+    ("SRGB_KNEE", SRGB_KNEE as f64),
+    ("SRGB_SLOPE", SRGB_SLOPE as f64),
+    ("SRGB_EXPONENT", SRGB_EXPONENT as f64),
+    ("SRGB_OFFSET", SRGB_OFFSET as f64),
 ];
 
 impl Pass {
