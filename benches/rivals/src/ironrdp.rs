@@ -1,8 +1,8 @@
 //! The codecs of the `ironrdp` crates, brought to pictures of ours.
 //!
 //! They hand out buffers of their own rather than draw into a picture, in several orders of channels
-//! and rows. Copying from there is what a program that uses them must do too; the table measures
-//! without it where that is possible, and says where it is not.
+//! and rows. Getting from there into the picture is what a program that uses them must do next, and
+//! `ironrdp-session` does: [`draw_packed`] and [`draw_rgb`].
 
 use ironrdp_bulk::{BulkCompressor, CompressionType};
 use ironrdp_core::DecodeResult;
@@ -17,9 +17,11 @@ use ironrdp_graphics::{
     zgfx::{self, CompressionMode},
 };
 use ironrdp_pdu::codecs::rfx::{EntropyAlgorithm, Quant};
-use oriel_codecs::{ColorDepth, Picture, Rect, Size, bulk::CompressionLevel, remotefx::Entropy};
+use oriel_codecs::{
+    ColorDepth, Palette, Picture, Rect, Size, bulk::CompressionLevel, remotefx::Entropy,
+};
 
-use crate::{blit_rgba_tile, palette};
+use crate::blit_rgba_tile;
 
 /// The planar codec.
 #[derive(Debug, Default)]
@@ -70,24 +72,56 @@ pub fn decode_interleaved(
     .is_ok()
 }
 
-/// Pixels of the wire, bottom row first, to a picture by IronRDP's colours.
-pub fn picture_of_packed(packed: &[u8], depth: ColorDepth, size: Size) -> Picture {
-    let palette = palette();
-    let to_bgra = |pixel: &[u8]| {
-        let word = || u16::from_le_bytes([pixel[0], pixel[1]]);
-        let [red, green, blue] = match depth {
-            ColorDepth::Indexed8 => return palette.color(pixel[0]),
-            ColorDepth::Rgb555 => color_conversion::rdp_15bit_to_rgb(word()),
-            ColorDepth::Rgb565 => color_conversion::rdp_16bit_to_rgb(word()),
-            ColorDepth::Bgr24 | ColorDepth::Bgrx32 => [pixel[2], pixel[1], pixel[0]],
-        };
-        [blue, green, red, 255]
-    };
-    let row_bytes = size.width as usize * depth.bytes_per_pixel();
-    let rows = packed.chunks_exact(row_bytes).rev();
-    let pixels = rows.flat_map(|row| row.chunks_exact(depth.bytes_per_pixel()));
-    let data = pixels.flat_map(to_bgra).collect();
-    Picture::from_bgra(size, data).expect("as many pixels as the picture has")
+/// Draws pixels of the wire, bottom row first, at `place` by IronRDP's colours: what
+/// `ironrdp-session` does next with them.
+pub fn draw_packed(
+    packed: &[u8],
+    depth: ColorDepth,
+    palette: &Palette,
+    place: &Rect,
+    target: &mut Picture,
+) {
+    let mut view = target.as_mut();
+    let mut target = view.sub(place).expect("on the picture");
+    let rows = packed.chunks_exact(place.width() as usize * depth.bytes_per_pixel());
+    for (y, row) in (0..place.height()).zip(rows.rev()) {
+        let pixels = target.row_mut(y).as_chunks_mut::<4>().0.iter_mut();
+        let bgra = |[red, green, blue]: [u8; 3]| [blue, green, red, 255];
+        match depth {
+            ColorDepth::Indexed8 => {
+                for (pixel, index) in pixels.zip(row) {
+                    *pixel = palette.color(*index);
+                }
+            }
+            ColorDepth::Rgb555 => {
+                for (pixel, word) in pixels.zip(row.as_chunks().0) {
+                    *pixel = bgra(color_conversion::rdp_15bit_to_rgb(u16::from_le_bytes(
+                        *word,
+                    )));
+                }
+            }
+            ColorDepth::Rgb565 => {
+                for (pixel, word) in pixels.zip(row.as_chunks().0) {
+                    *pixel = bgra(color_conversion::rdp_16bit_to_rgb(u16::from_le_bytes(
+                        *word,
+                    )));
+                }
+            }
+            ColorDepth::Bgr24 | ColorDepth::Bgrx32 => {
+                for (pixel, &[blue, green, red]) in pixels.zip(row.as_chunks().0) {
+                    *pixel = [blue, green, red, 255];
+                }
+            }
+        }
+    }
+}
+
+/// Draws three bytes a pixel, red first and top row first.
+pub fn draw_rgb(rgb: &[u8], target: &mut Picture) {
+    let pixels = target.data_mut().as_chunks_mut().0.iter_mut();
+    for (pixel, &[red, green, blue]) in pixels.zip(rgb.as_chunks().0) {
+        *pixel = [blue, green, red, 255];
+    }
 }
 
 /// Sets the fourth byte of each pixel.

@@ -39,9 +39,12 @@ const CODECS: [Codec1Type; 5] = [
     Codec1Type::Alpha,
 ];
 
-/// What the client paints: pieces of a surface, red first.
+/// A piece of a surface, red first.
+type Piece = (Rect, Vec<u8>);
+
+/// What the client paints.
 #[derive(Clone, Default)]
-struct Painted(Arc<Mutex<Vec<(Rect, Vec<u8>)>>>);
+struct Painted(Arc<Mutex<Vec<Piece>>>);
 
 impl GraphicsPipelineHandler for Painted {
     fn on_bitmap_updated(&mut self, update: &BitmapUpdate) {

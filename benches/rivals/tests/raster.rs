@@ -190,7 +190,8 @@ fn decode_interleaved_by_all(
         "IronRDP"
     );
     let drawn = ours.cut();
-    let theirs = ironrdp::picture_of_packed(&packed, depth, size);
+    let mut theirs = Picture::new(size);
+    ironrdp::draw_packed(&packed, depth, &palette(), &size.to_rect(), &mut theirs);
     assert_near(&drawn, &theirs, depth, "IronRDP");
     drawn
 }

@@ -278,3 +278,27 @@ fn progressive_of_freerdp_is_drawn_alike_and_shows_the_source() {
         }
     }
 }
+
+#[test]
+fn progressive_payloads_of_many_tiles_are_drawn_alike() {
+    FreeRdp::load_or_say();
+    let mut samples = Samples::new(16);
+    let size = Size::new(1920, 1080);
+    let mut encoder = ProgressiveEncoder::new(
+        size,
+        progressive_options(&mut samples, Borders::ReduceExtrapolate),
+    );
+    let mut decoders = ProgressiveDecoders::new(&mut samples, size);
+    let whole = [size.to_rect()];
+    for _ in 0..2 {
+        let source = samples.picture(size);
+        let mut payload = Vec::new();
+        encoder.encode(&source.view(), &whole, Pass::First, &mut payload);
+        decoders.decode(&payload, true, "a first pass");
+        while encoder.unfinished() > 0 {
+            payload.clear();
+            encoder.upgrade(&whole, &mut payload);
+            decoders.decode(&payload, true, "an upgrade");
+        }
+    }
+}

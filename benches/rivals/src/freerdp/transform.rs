@@ -151,7 +151,8 @@ impl Progressive {
         }
     }
 
-    /// Decodes a payload onto `target`, in which the whole surface lies at `at`.
+    /// Decodes a payload onto `target`, in which the whole surface lies at `at`. Each is a frame of
+    /// its own: FreeRDP gathers the tiles of a frame, and draws wrong ones where they become many.
     pub fn decode(&mut self, payload: &[u8], size: Size, target: &mut Picture, at: Point) -> bool {
         check(target, at, size);
         let stride = target.stride_bytes() as u32;

@@ -110,9 +110,13 @@ fn planar_decoding<'a>(bench: &Bench, size: Size, payload: &'a [u8]) -> Contest<
             let mut target = Picture::new(size);
             Box::new(move || codec.decode(payload, size, &mut target, Point::new(0, 0)))
         }),
-        ironrdp: Some(Maker::rival(0, move || {
-            let mut codec = ironrdp::Planar::default();
-            Box::new(move || codec.decode(payload, size).is_some())
+        ironrdp: Some(Maker::rival(bytes_of(size), move || {
+            let (mut codec, mut target) = (ironrdp::Planar::default(), Picture::new(size));
+            Box::new(move || {
+                let rgb = codec.decode(payload, size);
+                rgb.inspect(|rgb| ironrdp::draw_rgb(rgb, &mut target))
+                    .is_some()
+            })
         })),
         amount: size.area(),
         has_freerdp_threads: false,
@@ -233,11 +237,15 @@ fn interleaved_decoding<'a>(
                 })
             })
         }),
-        ironrdp: Some(Maker::rival(0, move || {
-            let mut packed = Vec::new();
+        ironrdp: Some(Maker::rival(bytes_of(size), move || {
+            let (mut packed, mut target) = (Vec::new(), Picture::new(size));
+            let palette = palette();
             Box::new(move || {
                 parts.iter().all(|(rect, payload)| {
-                    ironrdp::decode_interleaved(payload, depth, rect.size(), &mut packed)
+                    let is_decoded =
+                        ironrdp::decode_interleaved(payload, depth, rect.size(), &mut packed);
+                    ironrdp::draw_packed(&packed, depth, &palette, rect, &mut target);
+                    is_decoded
                 })
             })
         })),

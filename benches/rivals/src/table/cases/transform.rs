@@ -1,5 +1,5 @@
 use oriel_codecs::{
-    Picture, Point, Rect, Size,
+    Picture, Point, Size,
     progressive::{Pass, ProgressiveDecoder, ProgressiveEncoder, ProgressiveEncoderOptions},
     remotefx::{Entropy, Mode, RemoteFxDecoder, RemoteFxEncoder, RemoteFxEncoderOptions},
 };
@@ -98,33 +98,15 @@ fn remotefx_decoding<'a>(bench: &Bench, size: Size, payload: &'a [u8]) -> Contes
     }
 }
 
-/// Tiles of a payload of ours at most: about what a server sends at a time.
-const MOST_TILES: u32 = 240;
-
-/// Parts of a picture of so many tiles.
-fn bands(size: Size) -> Vec<Rect> {
-    let rows = (MOST_TILES / size.width.div_ceil(64)).max(1) * 64;
-    let (width, height) = (size.width as i32, size.height as i32);
-    let tops = (0..height).step_by(rows as usize);
-    tops.map(|top| Rect::new(0, top, width, (top + rows as i32).min(height)))
-        .collect()
-}
-
 fn progressive_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
     const SIMPLE: &str = "progressive simple";
     const PASSES: &str = "progressive passes";
     let size = source.size();
-    let bands = bands(size);
+    let whole = [size.to_rect()];
     let encoder = || ProgressiveEncoder::new(size, ProgressiveEncoderOptions::default());
-    let mut simple = encoder();
-    let payloads: Vec<Vec<u8>> = bands
-        .iter()
-        .map(|band| {
-            let mut payload = Vec::new();
-            simple.encode(&source.view(), &[*band], Pass::Whole, &mut payload);
-            payload
-        })
-        .collect();
+    let mut payload = Vec::new();
+    encoder().encode(&source.view(), &whole, Pass::Whole, &mut payload);
+    let payloads = [payload];
     let contest = progressive_decoding(bench, size, 1, &payloads);
     push(bench.row(Label::decoding(SIMPLE, ORIEL), &contest));
     if let Some(freerdp) = bench.freerdp() {
@@ -136,22 +118,16 @@ fn progressive_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) 
         }
     }
 
-    let (mut passes, mut payloads, mut count) = (encoder(), Vec::new(), 0);
-    while count == 0 || passes.unfinished() > 0 {
-        for band in &bands {
-            let mut payload = Vec::new();
-            match count {
-                0 => passes.encode(&source.view(), &[*band], Pass::First, &mut payload),
-                _ => passes.upgrade(&[*band], &mut payload),
-            }
-            payloads.push(payload);
-        }
-        count += 1;
+    let (mut passes, mut payloads) = (encoder(), vec![Vec::new()]);
+    passes.encode(&source.view(), &whole, Pass::First, &mut payloads[0]);
+    while passes.unfinished() > 0 {
+        let mut payload = Vec::new();
+        passes.upgrade(&whole, &mut payload);
+        payloads.push(payload);
     }
-    let contest = progressive_decoding(bench, size, count, &payloads);
+    let contest = progressive_decoding(bench, size, payloads.len() as u64, &payloads);
     push(bench.row(Label::decoding(PASSES, ORIEL), &contest));
 
-    let whole = [size.to_rect()];
     let contest = Contest {
         ours: Maker::ours(0, || {
             let (mut encoder, mut out) = (encoder(), Vec::new());
