@@ -8,13 +8,14 @@ use crossbeam_channel::{Receiver, unbounded};
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
-    video::AvcVersion,
+    video::{AvcVersion, DecoderKind},
 };
 use oriel_protocol::graphics::{
     Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
 };
 use oriel_render::{
-    CompositorChoice, PresentTarget, RenderEvent, Renderer, RendererConfig, decode::DecodeOptions,
+    CompositorChoice, PresentTarget, RenderEvent, Renderer, RendererConfig,
+    decode::{DecodeOptions, DecoderPlan},
 };
 use support::{AvcSource, Views, assert_close};
 
@@ -447,4 +448,42 @@ fn a_frame_is_reported_with_the_bytes_that_wait_behind_it() {
         });
         assert_eq!(depths, (behind * bytes, behind));
     }
+}
+
+#[test]
+fn hardware_that_does_not_open_is_told_of_once_and_costs_no_picture() {
+    let absent = DecoderKind::ALL
+        .into_iter()
+        .find(|kind| kind.look().is_err())
+        .expect("no system has Linux's, macOS's and Windows's decoders");
+    let plan = DecoderPlan::of(vec![absent, DecoderKind::OpenH264]);
+    let (renderer, events) = start(RendererConfig {
+        decoders: plan.clone(),
+        ..cpu()
+    });
+    submit(&renderer, desktop(SIZE));
+    let mut source = AvcSource::default();
+    let mut told = Vec::new();
+    for number in 1..=2 {
+        // A new surface has a new decoder.
+        submit(&renderer, desktop(SIZE));
+        source.forget(SURFACE);
+        let picture = support::picture(SIZE, number.into());
+        let regions = [SIZE.to_rect()];
+        let message = source.message(SURFACE, &picture, AvcVersion::Avc420, Views::Luma, &regions);
+        submit(&renderer, frame(number, [message]));
+        wait(&events, |event| match event {
+            RenderEvent::DecoderReplaced { from, to, reason } => {
+                assert!(!reason.is_empty());
+                told.push((from, to));
+                None
+            }
+            RenderEvent::PeerError(error) => panic!("{error}"),
+            RenderEvent::FrameDone { frame, .. } if frame.0 == number => Some(()),
+            _ => None,
+        });
+    }
+    assert_eq!(told, [(absent.name(), "openh264")]);
+    assert_eq!(plan.kinds(), [DecoderKind::OpenH264]);
+    assert_eq!(renderer.statistics().video_decoder, Some("openh264"));
 }

@@ -18,7 +18,7 @@ use oriel_render::{
         Compositor, CpuCompositor, Damage, Filter, Presentation, Scaler, Scene, SceneLimits,
         WindowLayer,
     },
-    decode::{Painting, Step},
+    decode::{Batch, Painting, Step},
 };
 use proptest::{collection::vec, prelude::*};
 use support::{AvcSource, Streams, Views, assert_close};
@@ -306,6 +306,22 @@ fn expected_output(scene: &Scene, compositor: &mut dyn Compositor) -> Picture {
     output
 }
 
+/// Makes H.264's pictures such as hardware gives.
+fn interleave_chroma(batch: &mut Batch) {
+    for step in batch.steps.iter_mut().flatten() {
+        if let Step::Paint {
+            painting: Painting::Avc(views),
+            ..
+        } = step
+        {
+            let views = [&mut views.luma_view, &mut views.chroma_view];
+            for view in views.into_iter().flatten() {
+                *view = view.to_semi_planar();
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48),
@@ -320,6 +336,7 @@ proptest! {
         scaling in prop_oneof![Just(Scaling::Fit), Just(Scaling::OneToOne), Just(Scaling::Stretch)],
         overlay_at in point(),
         seed in any::<u64>(),
+        is_interleaved in any::<bool>(),
     ) {
         let Some(mut gpu) = support::gpu() else {
             return Ok(());
@@ -327,7 +344,10 @@ proptest! {
         let mut cpu = CpuCompositor::new(None);
         let mut cpu_scene = Scene::new(SceneLimits::default());
         let mut gpu_scene = Scene::new(SceneLimits::default());
-        for batch in support::decode_all(commands(ops)) {
+        for mut batch in support::decode_all(commands(ops)) {
+            if is_interleaved {
+                interleave_chroma(&mut batch);
+            }
             for step in batch.steps.iter().flatten() {
                 let on_cpu = cpu_scene.apply(&mut cpu, step).map_err(|error| error.to_string());
                 let on_gpu = gpu_scene.apply(&mut *gpu, step).map_err(|error| error.to_string());

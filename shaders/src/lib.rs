@@ -64,6 +64,8 @@ pub const AVC444_LUMA: Module = module!("avc444_luma", "vertex", 3);
 pub const AVC444_CHROMA_V1: Module = module!("avc444_chroma_v1", "vertex", 4);
 /// An auxiliary view of version 2 (luma, Cb, Cr) and the main view's chroma to 4:4:4.
 pub const AVC444_CHROMA_V2: Module = module!("avc444_chroma_v2", "vertex", 4);
+/// Interleaved chroma to a plane of Cb; its second fragment stage, [`FRAGMENT_CR`], to one of Cr.
+pub const SPLIT_CHROMA: Module = module!("split_chroma", "vertex", 1);
 /// Alpha alone to a surface.
 pub const ALPHA: Module = module!("alpha", "vertex", 1);
 /// A picture over the window.
@@ -72,13 +74,14 @@ pub const OVERLAY: Module = module!("overlay", "vertex", 1);
 pub const SCALE: Module = module!("scale", "vertex", 1, true);
 
 /// All passes.
-pub const MODULES: [Module; 9] = [
+pub const MODULES: [Module; 10] = [
     FILL,
     YUV420,
     YUV444,
     AVC444_LUMA,
     AVC444_CHROMA_V1,
     AVC444_CHROMA_V2,
+    SPLIT_CHROMA,
     ALPHA,
     OVERLAY,
     SCALE,
@@ -88,6 +91,8 @@ pub const MODULES: [Module; 9] = [
 pub const FRAGMENT: &str = "fragment";
 /// Entry point of the second fragment stage of [`AVC444_LUMA`].
 pub const FRAGMENT_CHROMA: &str = "fragment_chroma";
+/// Entry point of the second fragment stage of [`SPLIT_CHROMA`].
+pub const FRAGMENT_CR: &str = "fragment_cr";
 
 /// What every pass reads, at binding 0.
 #[repr(C)]

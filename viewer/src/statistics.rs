@@ -175,4 +175,21 @@ mod tests {
         assert_eq!(meter.page().bytes, 5000);
         assert_eq!(meter.page().engines, "cpu");
     }
+
+    #[tokio::test]
+    async fn a_decoder_that_was_replaced_is_told_in_one_line() {
+        let inbox = Inbox::default();
+        let events = render_events(inbox.clone(), Activity::default());
+        events(RenderEvent::DecoderReplaced {
+            from: "ffmpeg",
+            to: "openh264",
+            reason: "it has not answered".into(),
+        });
+        let change = inbox.next().await.decoder_change.unwrap();
+        assert_eq!(
+            change.to_string(),
+            "The video decoder ffmpeg failed; openh264 goes on in its place."
+        );
+        assert_eq!(change.reason, "it has not answered");
+    }
 }

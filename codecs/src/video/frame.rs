@@ -1,6 +1,6 @@
 //! Decoded pictures.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ffmpeg_next as ffmpeg;
 
@@ -23,11 +23,11 @@ pub struct YuvFrame {
 enum Storage {
     /// Three planes in FFmpeg's memory.
     Planar(ffmpeg::frame::Video),
-    /// Luma in FFmpeg's memory; the chroma that was interleaved there, taken apart.
+    /// Luma and interleaved chroma in FFmpeg's memory; the chroma is taken apart when somebody asks
+    /// for its planes.
     SemiPlanar {
         frame: ffmpeg::frame::Video,
-        cb: Vec<u8>,
-        cr: Vec<u8>,
+        separated: OnceLock<(Vec<u8>, Vec<u8>)>,
     },
     Owned(Yuv420Picture),
 }
@@ -53,13 +53,22 @@ impl YuvFrame {
         };
         let storage = match frame.format() {
             Pixel::YUV420P | Pixel::YUVJ420P => Storage::Planar(frame),
-            Pixel::NV12 => {
-                let (cb, cr) = separate_chroma(&frame);
-                Storage::SemiPlanar { frame, cb, cr }
-            }
+            Pixel::NV12 => Storage::SemiPlanar {
+                frame,
+                separated: OnceLock::new(),
+            },
             other => return Err(VideoError::PixelFormat(format!("{other:?}"))),
         };
-        if storage.planes().is_none() {
+        let is_whole = match &storage {
+            Storage::SemiPlanar { frame, .. } => pairs(frame).is_some_and(|pairs| {
+                let size = Size::new(frame.width(), frame.height());
+                let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+                let wanted = Size::new(half.width * 2, half.height);
+                lent(frame, 0).is_some() && pairs.size() == wanted
+            }),
+            storage => storage.planes().is_some(),
+        };
+        if !is_whole {
             return Err(VideoError::NoPicture);
         }
         Ok(Self {
@@ -76,9 +85,48 @@ impl YuvFrame {
         }
     }
 
+    /// The same picture with its chroma interleaved, as hardware gives it. For tests.
+    #[doc(hidden)]
+    pub fn to_semi_planar(&self) -> Self {
+        let planes = self.planes();
+        let size = planes.size();
+        let mut frame =
+            ffmpeg::frame::Video::new(ffmpeg::format::Pixel::NV12, size.width, size.height);
+        let stride = frame.stride(0);
+        for (row, y) in frame.data_mut(0).chunks_mut(stride).zip(0..) {
+            if let Some(from) = planes.luma().row(y) {
+                row[..from.len()].copy_from_slice(from);
+            }
+        }
+        let stride = frame.stride(1);
+        for (row, y) in frame.data_mut(1).chunks_mut(stride).zip(0..) {
+            if let (Some(cb), Some(cr)) = (planes.cb().row(y), planes.cr().row(y)) {
+                for (pair, (&cb, &cr)) in row.as_chunks_mut().0.iter_mut().zip(cb.iter().zip(cr)) {
+                    *pair = [cb, cr];
+                }
+            }
+        }
+        Self {
+            storage: Arc::new(Storage::SemiPlanar {
+                frame,
+                separated: OnceLock::new(),
+            }),
+            color: self.color,
+        }
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> Size {
-        self.planes().size()
+        self.luma().size()
+    }
+
+    /// Cb and Cr in turn, where the picture came with them interleaved (NV12): rows of twice as many
+    /// bytes as a chroma plane has samples. Whoever can use them so saves taking them apart.
+    pub fn interleaved_chroma(&self) -> Option<Plane<'_>> {
+        match &*self.storage {
+            Storage::SemiPlanar { frame, .. } => pairs(frame),
+            Storage::Planar(_) | Storage::Owned(_) => None,
+        }
     }
 
     /// All three planes.
@@ -90,7 +138,12 @@ impl YuvFrame {
 
     /// One sample a pixel.
     pub fn luma(&self) -> Plane<'_> {
-        self.planes().luma()
+        match &*self.storage {
+            Storage::SemiPlanar { frame, .. } => {
+                lent(frame, 0).expect("the plane was looked at when the frame was made")
+            }
+            Storage::Planar(_) | Storage::Owned(_) => self.planes().luma(),
+        }
     }
 
     /// Blue difference, one sample a block of 2×2 pixels.
@@ -121,29 +174,19 @@ impl std::fmt::Debug for YuvFrame {
 
 impl Storage {
     fn planes(&self) -> Option<Yuv420Planes<'_>> {
-        let lent = |frame: &ffmpeg::frame::Video, index: usize| -> Option<(Size, usize)> {
-            (index < frame.planes()).then(|| {
-                (
-                    Size::new(frame.plane_width(index), frame.plane_height(index)),
-                    frame.stride(index),
-                )
-            })
-        };
         match self {
             Self::Planar(frame) => {
-                let plane = |index| {
-                    let (size, stride_bytes) = lent(frame, index)?;
-                    Plane::new(frame.data(index), size, stride_bytes)
-                };
-                Yuv420Planes::new(plane(0)?, plane(1)?, plane(2)?)
+                Yuv420Planes::new(lent(frame, 0)?, lent(frame, 1)?, lent(frame, 2)?)
             }
-            Self::SemiPlanar { frame, cb, cr } => {
-                let (size, stride_bytes) = lent(frame, 0)?;
-                let (half, _) = lent(frame, 1)?;
+            Self::SemiPlanar { frame, separated } => {
+                let pairs = pairs(frame)?;
+                let half = Size::new(pairs.size().width / 2, pairs.size().height);
+                let (cb, cr) = separated.get_or_init(|| separate(&pairs, half));
+                let stride_bytes = half.width as usize;
                 Yuv420Planes::new(
-                    Plane::new(frame.data(0), size, stride_bytes)?,
-                    Plane::new(cb, half, half.width as usize)?,
-                    Plane::new(cr, half, half.width as usize)?,
+                    lent(frame, 0)?,
+                    Plane::new(cb, half, stride_bytes)?,
+                    Plane::new(cr, half, stride_bytes)?,
                 )
             }
             Self::Owned(picture) => Some(picture.coded_planes()),
@@ -151,21 +194,35 @@ impl Storage {
     }
 }
 
-/// The chroma plane of NV12, `cb cr cb cr …`, as two planes without gaps.
-fn separate_chroma(frame: &ffmpeg::frame::Video) -> (Vec<u8>, Vec<u8>) {
-    if frame.planes() < 2 {
-        return Default::default();
+/// A plane of single samples in FFmpeg's memory.
+fn lent(frame: &ffmpeg::frame::Video, index: usize) -> Option<Plane<'_>> {
+    if index >= frame.planes() {
+        return None;
     }
-    let (width, height) = (
-        frame.plane_width(1) as usize,
-        frame.plane_height(1) as usize,
-    );
-    let mut cb = Vec::with_capacity(width * height);
-    let mut cr = Vec::with_capacity(width * height);
-    for row in frame.data(1).chunks(frame.stride(1)).take(height) {
-        let pairs = row.as_chunks::<2>().0;
-        cb.extend(pairs.iter().take(width).map(|pair| pair[0]));
-        cr.extend(pairs.iter().take(width).map(|pair| pair[1]));
+    let size = Size::new(frame.plane_width(index), frame.plane_height(index));
+    Plane::new(frame.data(index), size, frame.stride(index))
+}
+
+/// The chroma plane of NV12: rows of `cb cr cb cr …`.
+fn pairs(frame: &ffmpeg::frame::Video) -> Option<Plane<'_>> {
+    if frame.planes() < 2 {
+        return None;
+    }
+    let size = Size::new(frame.plane_width(1).checked_mul(2)?, frame.plane_height(1));
+    Plane::new(frame.data(1), size, frame.stride(1))
+}
+
+/// Interleaved chroma as two planes without gaps.
+fn separate(pairs: &Plane<'_>, half: Size) -> (Vec<u8>, Vec<u8>) {
+    let samples = half.area() as usize;
+    let (mut cb, mut cr) = (vec![0; samples], vec![0; samples]);
+    let width = half.width as usize;
+    let rows = cb.chunks_exact_mut(width).zip(cr.chunks_exact_mut(width));
+    for (y, (cb, cr)) in (0..).zip(rows) {
+        let row = pairs.row(y).unwrap_or_default().as_chunks::<2>().0;
+        for (pair, (cb, cr)) in row.iter().zip(cb.iter_mut().zip(cr)) {
+            [*cb, *cr] = *pair;
+        }
     }
     (cb, cr)
 }
@@ -222,8 +279,13 @@ mod tests {
         let luma_at = frame.data(0).as_ptr();
         let frame = YuvFrame::from_ffmpeg(frame).unwrap();
         assert_eq!(frame.luma().data().as_ptr(), luma_at);
+        let pairs = frame.interleaved_chroma().unwrap();
+        assert_eq!(pairs.row(1).unwrap(), [16, 116, 17, 117, 18, 118]);
         assert_eq!(frame.cb().row(1).unwrap(), [16, 17, 18]);
         assert_eq!(frame.cr().row(1).unwrap(), [116, 117, 118]);
+        let again = frame.to_semi_planar();
+        assert_eq!(again.interleaved_chroma().unwrap().row(1), pairs.row(1));
+        assert_eq!(again.luma().row(3), frame.luma().row(3));
     }
 
     #[test]

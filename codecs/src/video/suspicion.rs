@@ -3,6 +3,7 @@
 use super::frame::YuvFrame;
 use super::sequence_parameters::PictureSize;
 use super::{VideoError, annex_b};
+use crate::yuv::Plane;
 
 /// Parameter sets of one stream, at most (H.264 7.4.2.1.1).
 const MAX_PARAMETER_SETS: usize = 32;
@@ -78,11 +79,11 @@ impl BlankWatch {
 /// The one colour of a picture: luma, Cb, Cr. What a decoder gives that decoded nothing has one:
 /// black, or the green of memory that was never written.
 pub(super) fn only_color(frame: &YuvFrame) -> Option<[u8; 3]> {
+    // One after the other: chroma that is interleaved is taken apart only where luma is flat.
+    let planes: [fn(&YuvFrame) -> Plane<'_>; 3] = [YuvFrame::luma, YuvFrame::cb, YuvFrame::cr];
     let mut color = [0; 3];
-    for (plane, found) in [frame.luma(), frame.cb(), frame.cr()]
-        .iter()
-        .zip(&mut color)
-    {
+    for (plane, found) in planes.iter().zip(&mut color) {
+        let plane = plane(frame);
         let size = plane.size();
         let first = *plane.row(0)?.first()?;
         let is_flat = (0..size.height).all(|y| {

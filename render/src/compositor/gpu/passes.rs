@@ -1,7 +1,7 @@
 //! Pipelines: the shaders, what they read, and how they write.
 
 use oriel_codecs::yuv::{MainChroma, coefficients, guided::parameters};
-use oriel_shaders::{FRAGMENT, FRAGMENT_CHROMA, Module, PassUniform, ScaleUniform};
+use oriel_shaders::{FRAGMENT, FRAGMENT_CHROMA, FRAGMENT_CR, Module, PassUniform, ScaleUniform};
 
 use super::device::GpuDevice;
 use crate::compositor::filter::{
@@ -12,7 +12,9 @@ use crate::compositor::filter::{
 pub(crate) const SURFACE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Bgra8Unorm;
 /// Format of a surface's samples of 4:4:4: luma, Cb, Cr.
 pub(crate) const SAMPLES_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
-/// Format of the main view's chroma: Cb, Cr.
+/// Format of a view's planes.
+pub(crate) const PLANE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R8Unorm;
+/// Format of the main view's chroma, and of chroma that comes interleaved: Cb, Cr.
 pub(crate) const CHROMA_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rg8Unorm;
 
 /// A pipeline and the layout of what it reads.
@@ -38,6 +40,8 @@ pub(crate) struct SurfacePasses {
     pub(crate) chroma_v2: Pass,
     /// The same for main views that hold samples rather than averages.
     pub(crate) chroma_v2_sampled: Pass,
+    /// Interleaved chroma to Cb, and to Cr.
+    pub(crate) split_chroma: [Pass; 2],
     pub(crate) alpha: Pass,
     pub(crate) scale: Pass,
 }
@@ -78,6 +82,16 @@ impl SurfacePasses {
             chroma_v1: chroma(&oriel_shaders::AVC444_CHROMA_V1, MainChroma::Averaged),
             chroma_v2: chroma(&oriel_shaders::AVC444_CHROMA_V2, MainChroma::Averaged),
             chroma_v2_sampled: chroma(&oriel_shaders::AVC444_CHROMA_V2, MainChroma::Sampled),
+            split_chroma: [FRAGMENT, FRAGMENT_CR].map(|fragment| {
+                Pass::new(
+                    gpu,
+                    &oriel_shaders::SPLIT_CHROMA,
+                    fragment,
+                    PLANE_FORMAT,
+                    Writes::RED,
+                    None,
+                )
+            }),
             alpha: Pass::new(
                 gpu,
                 &oriel_shaders::ALPHA,

@@ -1,5 +1,7 @@
 //! H.264's planes to a surface: 4:2:0 at once, 4:4:4 through samples that live with the surface.
 //!
+//! Chroma that comes interleaved (NV12) is uploaded as it is and taken apart there.
+//!
 //! ```text
 //!  view's planes ──▶ luma, cb, cr ──yuv420──────────────────────────▶ surface
 //!                        ├── main view ──▶ samples ──yuv444─────────────▲
@@ -16,7 +18,7 @@ use oriel_codecs::{
 use super::{
     batch::{Batch, Reads, Target},
     device::{GpuDevice, Texture},
-    passes::{CHROMA_FORMAT, SAMPLES_FORMAT, SurfacePasses},
+    passes::{CHROMA_FORMAT, PLANE_FORMAT, SAMPLES_FORMAT, SurfacePasses},
     staging::Rows,
 };
 use crate::{compositor::Damage, error::CompositorError};
@@ -34,6 +36,8 @@ struct ViewPlanes {
     luma: Texture,
     cb: Texture,
     cr: Texture,
+    /// Both, interleaved, where they come so.
+    pairs: Option<Texture>,
 }
 
 /// The surface in 4:4:4.
@@ -63,7 +67,7 @@ impl SurfacePlanes {
                 .iter()
                 .map(|rect| Rect::new(rect.left - 2, rect.top - 2, rect.right + 2, rect.bottom + 2))
                 .collect();
-            let planes = self.upload(gpu, batch, view, &looked_at)?;
+            let planes = self.upload(gpu, batch, passes, view, &looked_at)?;
             batch.draw_rects(
                 gpu,
                 &passes.yuv420,
@@ -117,7 +121,7 @@ impl SurfacePlanes {
         let luma_alone = blocks(&luma_alone, view, surface);
         let with_chroma = blocks(&with_chroma, view, surface);
         let all: Vec<_> = luma_alone.iter().chain(&with_chroma).copied().collect();
-        self.upload(gpu, batch, view, &all)?;
+        self.upload(gpu, batch, passes, view, &all)?;
         let samples = samples(&mut self.samples, gpu, batch, surface)?;
         let Some(planes) = &self.view else {
             return Ok(());
@@ -160,7 +164,7 @@ impl SurfacePlanes {
                 )
             })
             .collect();
-        self.upload(gpu, batch, view, &packed)?;
+        self.upload(gpu, batch, passes, view, &packed)?;
         let samples = samples(&mut self.samples, gpu, batch, surface)?;
         let Some(planes) = &self.view else {
             return Ok(());
@@ -189,6 +193,7 @@ impl SurfacePlanes {
         &mut self,
         gpu: &GpuDevice,
         batch: &mut Batch,
+        passes: &SurfacePasses,
         view: &YuvFrame,
         rects: &[Rect],
     ) -> Result<&ViewPlanes, CompositorError> {
@@ -200,33 +205,59 @@ impl SurfacePlanes {
         {
             self.view = None;
         }
-        let planes = match self.view.take() {
+        let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+        let mut planes = match self.view.take() {
             Some(planes) => planes,
             None => {
-                let plane = |label, size| gpu.texture(label, size, wgpu::TextureFormat::R8Unorm);
+                let plane = |label, size| gpu.texture(label, size, PLANE_FORMAT);
                 ViewPlanes {
                     luma: plane("luma", size)?,
-                    cb: plane("cb", view.cb().size())?,
-                    cr: plane("cr", view.cr().size())?,
+                    cb: plane("cb", half)?,
+                    cr: plane("cr", half)?,
+                    pairs: None,
                 }
             }
         };
+        let pairs = view.interleaved_chroma();
+        if pairs.is_some() && planes.pairs.is_none() {
+            planes.pairs = Some(gpu.texture("chroma pairs", half, CHROMA_FORMAT)?);
+        }
         // Many small regions become few copies; more than the regions is never read.
         let mut damage = Damage::new();
         for rect in rects {
             damage.add(widen_to_blocks(rect, size));
         }
-        for rect in damage.rects() {
-            let half = halved(rect);
-            for (plane, texture, rect) in [
-                (view.luma(), &planes.luma, rect),
-                (view.cb(), &planes.cb, &half),
-                (view.cr(), &planes.cr, &half),
-            ] {
-                let rect = rect.intersect(&plane.size().to_rect());
-                if !rect.is_empty() {
-                    batch.upload(gpu, rows_of(&plane), &rect, texture, rect.origin())?;
+        let mut upload = |rows: Rows<'_>, rect: &Rect, texture: &Texture| {
+            let rect = rect.intersect(&texture.size.to_rect());
+            if rect.is_empty() {
+                return Ok(());
+            }
+            batch.upload(gpu, rows, &rect, texture, rect.origin())
+        };
+        let halves: Vec<_> = damage.rects().iter().map(halved).collect();
+        for (rect, half) in damage.rects().iter().zip(&halves) {
+            upload(rows_of(&view.luma()), rect, &planes.luma)?;
+            match (&pairs, &planes.pairs) {
+                (Some(pairs), Some(texture)) => {
+                    let rows = Rows {
+                        bytes_per_pixel: 2,
+                        ..rows_of(pairs)
+                    };
+                    upload(rows, half, texture)?;
                 }
+                _ => {
+                    upload(rows_of(&view.cb()), half, &planes.cb)?;
+                    upload(rows_of(&view.cr()), half, &planes.cr)?;
+                }
+            }
+        }
+        if let (Some(_), Some(texture)) = (pairs, &planes.pairs) {
+            let reads = Reads {
+                textures: &[&texture.view],
+                ..Reads::default()
+            };
+            for (pass, plane) in passes.split_chroma.iter().zip([&planes.cb, &planes.cr]) {
+                batch.draw_rects(gpu, pass, Target::from(plane), reads, &halves);
             }
         }
         Ok(self.view.insert(planes))
