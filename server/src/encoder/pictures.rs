@@ -41,7 +41,7 @@ pub(super) enum PicturePath {
     },
     NsCodec {
         options: NsCodecOptions,
-        scratch: NsCodecScratch,
+        scratch: Box<NsCodecScratch>,
         max: Size,
     },
     Jpeg {
@@ -98,7 +98,7 @@ impl PicturePath {
                     chroma_subsampling: subsampling,
                     ..NsCodecOptions::default()
                 },
-                scratch: NsCodecScratch::default(),
+                scratch: Box::default(),
                 max,
             });
         }
