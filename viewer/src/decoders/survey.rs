@@ -129,7 +129,7 @@ fn try_out(kind: DecoderKind) -> Finding {
         .and_then(|()| {
             let program = std::env::current_exe()
                 .map_err(|error| format!("this program does not find itself: {error}"))?;
-            ask(program, &["decoders", "--probe", kind.name()])
+            ask(program, &["decoders", "--probe", kind.name()], PROBE_TIME)
         });
     Finding { kind, result }
 }
@@ -154,8 +154,8 @@ fn reason(error: ProbeError) -> String {
     }
 }
 
-/// Has another process try a decoder out.
-fn ask(program: PathBuf, arguments: &[&str]) -> Result<Timing, String> {
+/// Has another process try a decoder out, for no longer than `patience`.
+fn ask(program: PathBuf, arguments: &[&str], patience: Duration) -> Result<Timing, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -163,16 +163,13 @@ fn ask(program: PathBuf, arguments: &[&str]) -> Result<Timing, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("no process to try it out: {error}"))?;
-    let ended = wait(&mut child, Instant::now() + PROBE_TIME);
+    let ended = wait(&mut child, Instant::now() + patience);
     let answer = child.stdout.take();
     let Some(status) = ended else {
         // It may be stuck in the kernel, where nothing ends it: it is not waited for for ever.
         let _ = child.kill();
         let _ = wait(&mut child, Instant::now() + Duration::from_secs(1));
-        return Err(format!(
-            "it does not answer within {} s",
-            PROBE_TIME.as_secs()
-        ));
+        return Err(format!("it does not answer within {patience:?}"));
     };
     if !status.success() {
         return Err(format!("its driver crashes ({status})"));
@@ -236,7 +233,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_probe_that_crashes_or_says_nonsense_is_a_decoder_that_does_not_work() {
-        let shell = |script: &str| ask("/bin/sh".into(), &["-c", script]).unwrap_err();
+        let shell = |script: &str| ask("/bin/sh".into(), &["-c", script], PROBE_TIME).unwrap_err();
         let crash = shell("kill -SEGV $$");
         assert!(crash.contains("crashes") && crash.contains("11"), "{crash}");
         assert!(shell("echo hello").contains("no answer"));
@@ -248,9 +245,20 @@ mod tests {
         let timing = ask(
             "/bin/sh".into(),
             &["-c", r#"echo '{"Ok":{"start_us":5,"picture_us":7}}'"#],
+            PROBE_TIME,
         );
         assert_eq!(timing.unwrap().picture_us, 7);
-        let gone = ask("/nowhere/oriel".into(), &[]).unwrap_err();
+        let gone = ask("/nowhere/oriel".into(), &[], PROBE_TIME).unwrap_err();
         assert!(gone.contains("no process"), "{gone}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_probe_that_hangs_is_ended() {
+        let started = Instant::now();
+        let patience = Duration::from_millis(50);
+        let answer = ask("/bin/sleep".into(), &["60"], patience);
+        assert_eq!(answer.unwrap_err(), "it does not answer within 50ms");
+        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }
