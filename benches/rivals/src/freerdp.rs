@@ -32,8 +32,11 @@ pub struct FreeRdp {
 }
 
 impl FreeRdp {
-    /// Opens the library, where it is installed.
+    /// Opens the library, where it is installed; never without the feature `freerdp`.
     pub fn load() -> Option<Self> {
+        if !cfg!(feature = "freerdp") {
+            return None;
+        }
         static LOADED: OnceLock<Option<(Functions, WinPr)>> = OnceLock::new();
         let loaded = LOADED.get_or_init(|| Some((Functions::load()?, WinPr::load()?)));
         let (codecs, winpr) = loaded.as_ref()?;
