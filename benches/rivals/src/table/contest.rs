@@ -74,7 +74,7 @@ pub struct Outcome {
 /// Rounds even where one of them takes longer than there is time for all.
 const LEAST_ROUNDS: usize = 3;
 
-/// Pools of threads, the first of which stays on one core.
+/// Pools of threads, each of which stays on a core of its own.
 pub struct Machine {
     pools: [ThreadPool; 3],
     all_cores: libc::cpu_set_t,
@@ -88,22 +88,32 @@ impl Machine {
         let (all_cores, one_core) = unsafe {
             let mut all: libc::cpu_set_t = std::mem::zeroed();
             libc::sched_getaffinity(0, size_of_val(&all), &mut all);
-            let mut one: libc::cpu_set_t = std::mem::zeroed();
             let last = (0..libc::CPU_SETSIZE as usize).rfind(|&core| libc::CPU_ISSET(core, &all));
-            libc::CPU_SET(last.unwrap_or(0), &mut one);
-            (all, one)
+            (all, only(last.unwrap_or(0)))
         };
-        let pool = |threads| {
-            let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.expect("threads")
+        let cores: Vec<usize> = (0..libc::CPU_SETSIZE as usize)
+            // SAFETY: each number lies in the set.
+            .filter(|&core| unsafe { libc::CPU_ISSET(core, &all_cores) })
+            .collect();
+        // A core for each thread: the scheduler takes longer than a picture to part two that were
+        // woken on one.
+        let pool = |threads: usize| {
+            let cores = cores.clone();
+            ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .start_handler(move |thread| move_to(&only(cores[thread % cores.len()])))
+                .build()
+                .expect("threads")
         };
-        let mut machine = Self {
-            pools: [pool(1), pool(2), pool(0)],
+        let one = ThreadPoolBuilder::new()
+            .num_threads(1)
+            .start_handler(move |_| move_to(&one_core));
+        let one = one.build().expect("a thread");
+        Self {
+            pools: [one, pool(2), pool(cores.len())],
             all_cores,
             one_core,
-        };
-        machine.pools[0] = machine.on_one_core(|| pool(1));
-        machine
+        }
     }
 
     /// Runs `f` on one core. Threads that it starts stay there for good.
@@ -210,6 +220,15 @@ trait FilterTurn {
 impl FilterTurn for Option<Turn<'_>> {
     fn filter_map_turn(self) -> Self {
         self.and_then(|mut turn| turn().then_some(turn))
+    }
+}
+
+fn only(core: usize) -> libc::cpu_set_t {
+    // SAFETY: the set is plain bits, and the call sets one of them.
+    unsafe {
+        let mut cores: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(core, &mut cores);
+        cores
     }
 }
 
