@@ -16,13 +16,13 @@ const PATCH: u32 = 32;
 const TOLERANCE: u8 = 10;
 
 /// Two pictures and their streams.
-struct Film {
+struct Film<'a> {
     size: Size,
     /// The key frame and the picture after it.
-    units: [&'static [u8]; 2],
+    units: [&'a [u8]; 2],
 }
 
-const FILMS: [Film; 2] = [
+const FILMS: [Film<'static>; 2] = [
     Film {
         size: Size::new(1920, 1088),
         units: [
@@ -114,7 +114,7 @@ pub fn probe_decoder(decoder: &mut dyn VideoDecoder) -> Result<(), ProbeError> {
         .try_for_each(|film| film.play(decoder).map(drop))
 }
 
-impl Film {
+impl Film<'_> {
     /// What the last picture took.
     fn play(&self, decoder: &mut dyn VideoDecoder) -> Result<Duration, ProbeError> {
         let mut took = Duration::ZERO;
