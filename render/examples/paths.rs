@@ -15,9 +15,7 @@ use oriel_codecs::{
     picture::Picture,
     video::AvcVersion,
 };
-use oriel_protocol::graphics::{
-    Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
-};
+use oriel_protocol::graphics::{Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
 use oriel_render::{
     Recorder,
     compositor::{Compositor, CpuCompositor, GpuCompositor, Scene, SceneLimits},
@@ -47,21 +45,7 @@ fn desktop(frame: usize) -> Picture {
 }
 
 fn setup() -> Vec<GraphicsCommand> {
-    vec![
-        GraphicsCommand::ResetGraphics {
-            size: SIZE,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface: SURFACE,
-            size: SIZE,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput {
-            surface: SURFACE,
-            origin: Point::default(),
-        },
-    ]
+    Vec::from(GraphicsCommand::desktop(SURFACE, SIZE))
 }
 
 /// CPU time of the whole process, from the clock ticks of procfs.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use oriel_codecs::geometry::{Point, Rect, Size};
-use oriel_protocol::graphics::{Color, FrameId, GraphicsCommand, SurfaceFormat, SurfaceId};
+use oriel_codecs::geometry::{Rect, Size};
+use oriel_protocol::graphics::{Color, FrameId, GraphicsCommand, SurfaceId};
 use oriel_render::{CompositorChoice, PresentTarget, RenderEvent, Renderer, RendererConfig};
 
 /// Nanoseconds that the renderer's threads have run.
@@ -35,24 +35,14 @@ fn idle_threads_use_no_cpu() {
     })
     .expect("a renderer");
     let (surface, size) = (SurfaceId(1), Size::new(64, 64));
-    let (frame, origin) = (FrameId(1), Point::default());
+    let frame = FrameId(1);
     let color = Color {
         blue: 1,
         green: 2,
         red: 3,
         alpha: 255,
     };
-    for command in [
-        GraphicsCommand::ResetGraphics {
-            size,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface,
-            size,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput { surface, origin },
+    for command in GraphicsCommand::desktop(surface, size).into_iter().chain([
         GraphicsCommand::StartFrame { frame },
         GraphicsCommand::SolidFill {
             surface,
@@ -60,7 +50,7 @@ fn idle_threads_use_no_cpu() {
             rects: vec![Rect::new(0, 0, 9, 9)],
         },
         GraphicsCommand::EndFrame { frame },
-    ] {
+    ]) {
         renderer.try_submit(command).expect("room");
     }
     let is_done = |event| matches!(event, RenderEvent::FrameDone { .. });

@@ -45,21 +45,7 @@ fn submit(renderer: &Renderer, commands: impl IntoIterator<Item = GraphicsComman
 }
 
 fn desktop(size: Size) -> [GraphicsCommand; 3] {
-    [
-        GraphicsCommand::ResetGraphics {
-            size,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface: SURFACE,
-            size,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput {
-            surface: SURFACE,
-            origin: Point::default(),
-        },
-    ]
+    GraphicsCommand::desktop(SURFACE, size)
 }
 
 fn fill(color: [u8; 3], rect: Rect) -> GraphicsCommand {

@@ -402,27 +402,15 @@ proptest! {
 /// Steps that show a picture as the desktop.
 fn show(picture: &Picture) -> Vec<Step> {
     let (surface, size) = (SurfaceId(1), picture.size());
-    let commands = vec![
-        GraphicsCommand::ResetGraphics {
-            size,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface,
-            size,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput {
-            surface,
-            origin: Point::default(),
-        },
-        support::draw(
+    let commands = GraphicsCommand::desktop(surface, size)
+        .into_iter()
+        .chain([support::draw(
             surface,
             size.to_rect(),
             PayloadCodec::Uncompressed,
             picture.data().to_vec(),
-        ),
-    ];
+        )])
+        .collect::<Vec<_>>();
     support::decode_all(commands)
         .into_iter()
         .flat_map(|batch| batch.steps)
@@ -464,28 +452,18 @@ fn a_picture_drawn_in_a_hurry_is_drawn_well_at_rest_where_it_still_shows() {
         red: 3,
         alpha: 255,
     };
-    let commands = vec![
-        GraphicsCommand::ResetGraphics {
-            size,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface,
-            size,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput {
-            surface,
-            origin: Point::default(),
-        },
-        video,
-        GraphicsCommand::SolidFill {
-            surface,
-            color,
-            rects: vec![hole],
-        },
-        GraphicsCommand::EndFrame { frame: FrameId(1) },
-    ];
+    let commands = GraphicsCommand::desktop(surface, size)
+        .into_iter()
+        .chain([
+            video,
+            GraphicsCommand::SolidFill {
+                surface,
+                color,
+                rects: vec![hole],
+            },
+            GraphicsCommand::EndFrame { frame: FrameId(1) },
+        ])
+        .collect::<Vec<_>>();
     let mut cpu = CpuCompositor::new(None);
     let mut scene = Scene::new(SceneLimits::default());
     let mut expected = Picture::new(size);

@@ -15,9 +15,7 @@ use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
 };
-use oriel_protocol::graphics::{
-    Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
-};
+use oriel_protocol::graphics::{Color, FrameId, GraphicsCommand, PayloadCodec, SurfaceId};
 use oriel_render::{
     CompositorChoice, Overlay, PresentTarget, RenderEvent, Renderer, RendererConfig, Scaling, View,
     compositor::{
@@ -42,29 +40,19 @@ const FILLED: Rect = Rect::new(40, 30, 120, 90);
 const OVERLAY_AT: Point = Point::new(100, 60);
 
 fn first_frame() -> Vec<GraphicsCommand> {
-    vec![
-        GraphicsCommand::ResetGraphics {
-            size: DESKTOP,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface: SURFACE,
-            size: DESKTOP,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput {
-            surface: SURFACE,
-            origin: Point::default(),
-        },
-        GraphicsCommand::StartFrame { frame: FrameId(1) },
-        support::draw(
-            SURFACE,
-            DESKTOP.to_rect(),
-            PayloadCodec::Uncompressed,
-            support::picture(DESKTOP, 3).into_data(),
-        ),
-        GraphicsCommand::EndFrame { frame: FrameId(1) },
-    ]
+    GraphicsCommand::desktop(SURFACE, DESKTOP)
+        .into_iter()
+        .chain([
+            GraphicsCommand::StartFrame { frame: FrameId(1) },
+            support::draw(
+                SURFACE,
+                DESKTOP.to_rect(),
+                PayloadCodec::Uncompressed,
+                support::picture(DESKTOP, 3).into_data(),
+            ),
+            GraphicsCommand::EndFrame { frame: FrameId(1) },
+        ])
+        .collect()
 }
 
 fn second_frame() -> Vec<GraphicsCommand> {

@@ -12,10 +12,10 @@ use std::{
 };
 
 use oriel::session::{Activity, Canvas, Errands, Inbox, Plan, Source, attend};
-use oriel_codecs::geometry::{Point, Rect, Size};
+use oriel_codecs::geometry::{Rect, Size};
 use oriel_protocol::{
     client::ClientConfig,
-    graphics::{Color, FrameId, FrameReport, GraphicsCommand, SurfaceFormat, SurfaceId},
+    graphics::{Color, FrameId, FrameReport, GraphicsCommand, SurfaceId},
     input::InputEvent,
     secret::Credentials,
     server::{AcceptedSecurity, ServerConfig},
@@ -98,21 +98,7 @@ impl FrameSource for Flashing {
         let (surface, frame) = (SurfaceId(1), FrameId(self.frames));
         let mut commands = Vec::new();
         if self.frames == 1 {
-            commands = vec![
-                GraphicsCommand::ResetGraphics {
-                    size: SIZE,
-                    monitors: Vec::new(),
-                },
-                GraphicsCommand::CreateSurface {
-                    surface,
-                    size: SIZE,
-                    format: SurfaceFormat::Xrgb,
-                },
-                GraphicsCommand::MapSurfaceToOutput {
-                    surface,
-                    origin: Point::default(),
-                },
-            ];
+            commands = Vec::from(GraphicsCommand::desktop(surface, SIZE));
         }
         let color = Color {
             blue: self.frames as u8,

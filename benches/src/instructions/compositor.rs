@@ -5,7 +5,7 @@ use oriel_codecs::{
     video::{AvcVersion, ColorDescription, DecodedAvc, YuvFrame},
     yuv::{MainChroma, Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420, bgra_to_yuv444},
 };
-use oriel_protocol::graphics::{CacheSlot, Color, GraphicsCommand, SurfaceFormat, SurfaceId};
+use oriel_protocol::graphics::{CacheSlot, Color, GraphicsCommand, SurfaceId};
 use oriel_render::{
     Scaling, View,
     compositor::{Compositor, CpuCompositor, Damage, Presentation, Scene, SceneLimits},
@@ -67,21 +67,7 @@ impl Desktop {
             scene: Scene::new(SceneLimits::default()),
             compositor: CpuCompositor::new(None),
         };
-        for command in [
-            GraphicsCommand::ResetGraphics {
-                size: SIZE,
-                monitors: Vec::new(),
-            },
-            GraphicsCommand::CreateSurface {
-                surface: SURFACE,
-                size: SIZE,
-                format: SurfaceFormat::Xrgb,
-            },
-            GraphicsCommand::MapSurfaceToOutput {
-                surface: SURFACE,
-                origin: Point::default(),
-            },
-        ] {
+        for command in GraphicsCommand::desktop(SURFACE, SIZE) {
             desktop.apply(&Step::Command(command));
         }
         desktop.apply(&pixels());

@@ -131,21 +131,7 @@ fn by_hand(name: &'static str, size: Size, frames: u32, draw: Draw) -> Stream {
         framed
     };
     let page = picture(Content::Text, size, 0).into_data();
-    let mut setup = vec![
-        GraphicsCommand::ResetGraphics {
-            size,
-            monitors: Vec::new(),
-        },
-        GraphicsCommand::CreateSurface {
-            surface: SURFACE,
-            size,
-            format: SurfaceFormat::Xrgb,
-        },
-        GraphicsCommand::MapSurfaceToOutput {
-            surface: SURFACE,
-            origin: Point::default(),
-        },
-    ];
+    let mut setup = Vec::from(GraphicsCommand::desktop(SURFACE, size));
     setup.push(pixels(size.to_rect(), page.into()));
     let frames = (0..frames).map(|number| framed(number, draw(number, size)));
     Stream {

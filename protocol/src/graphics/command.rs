@@ -259,6 +259,28 @@ pub enum GraphicsCommand {
     },
 }
 
+impl GraphicsCommand {
+    /// What a desktop of one surface begins with, in this order: an output of that `size`, and a
+    /// surface without alpha that covers it.
+    pub fn desktop(surface: SurfaceId, size: Size) -> [Self; 3] {
+        [
+            Self::ResetGraphics {
+                size,
+                monitors: Vec::new(),
+            },
+            Self::CreateSurface {
+                surface,
+                size,
+                format: SurfaceFormat::Xrgb,
+            },
+            Self::MapSurfaceToOutput {
+                surface,
+                origin: Point::default(),
+            },
+        ]
+    }
+}
+
 /// A change of the mouse pointer (`[MS-RDPBCGR] 2.2.9.1.1.4`, `2.2.9.1.2.1.4` to `.11`).
 ///
 /// The pointer cache is kept in the protocol: a renderer sees the shape itself.

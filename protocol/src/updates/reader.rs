@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oriel_codecs::bulk::BulkDecompressor;
-use oriel_codecs::geometry::{Point, Size};
+use oriel_codecs::geometry::Size;
 use tracing::{debug, warn};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     surface_commands,
 };
 use crate::{
-    graphics::{GraphicsCommand, PointerUpdate, SurfaceFormat, SurfaceId},
+    graphics::{GraphicsCommand, PointerUpdate, SurfaceId},
     share::data_kind,
     wire::{Cursor, DecodeError, DecodeResult},
 };
@@ -69,21 +69,7 @@ impl UpdateReader {
     pub fn begin_desktop(&mut self, size: Size, out: &mut Vec<UpdateEvent>) {
         self.fast_path.reset();
         let surface = SurfaceId::PRIMARY;
-        let commands = [
-            GraphicsCommand::ResetGraphics {
-                size,
-                monitors: Vec::new(),
-            },
-            GraphicsCommand::CreateSurface {
-                surface,
-                size,
-                format: SurfaceFormat::Xrgb,
-            },
-            GraphicsCommand::MapSurfaceToOutput {
-                surface,
-                origin: Point::new(0, 0),
-            },
-        ];
+        let commands = GraphicsCommand::desktop(surface, size);
         out.extend(commands.map(UpdateEvent::Graphics));
     }
 

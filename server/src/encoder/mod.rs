@@ -172,21 +172,7 @@ impl FrameEncoder {
         if had_surface {
             out.push(GraphicsCommand::DeleteSurface { surface: SURFACE });
         }
-        out.extend([
-            GraphicsCommand::ResetGraphics {
-                size,
-                monitors: Vec::new(),
-            },
-            GraphicsCommand::CreateSurface {
-                surface: SURFACE,
-                size,
-                format: SurfaceFormat::Xrgb,
-            },
-            GraphicsCommand::MapSurfaceToOutput {
-                surface: SURFACE,
-                origin: Point::default(),
-            },
-        ]);
+        out.extend(GraphicsCommand::desktop(SURFACE, size));
     }
 
     fn forget(&mut self, size: Size) {
