@@ -22,9 +22,63 @@ pub fn lab() -> Option<PathBuf> {
     shared.join("lab").canonicalize().ok()
 }
 
+/// A lab of a test's own, so that several tests can run servers beside one another.
+struct Place {
+    lab: PathBuf,
+    /// Where the lab keeps what it knows of the servers.
+    state: PathBuf,
+    /// The X display of what the shadow servers share, `:N`.
+    display: String,
+    /// Where the server listens, if not at the port that the lab has for it.
+    port: Option<u16>,
+}
+
+impl Place {
+    /// The lab as the environment names it for the first of the tests that run at a time; for those
+    /// beside it one that shares nothing with it but the installed servers.
+    fn of_this_test(lab: &Path) -> Self {
+        let number = std::env::var("NEXTEST_TEST_GROUP_SLOT")
+            .ok()
+            .and_then(|slot| slot.parse::<u16>().ok())
+            .unwrap_or(0);
+        let state = std::env::var("RDPLAB_STATE").unwrap_or_else(|_| "/tmp/rdplab".to_owned());
+        let display = std::env::var("RDPLAB_DISPLAY").unwrap_or_else(|_| ":90".to_owned());
+        let first = Self {
+            lab: lab.to_owned(),
+            state: state.clone().into(),
+            display: display.clone(),
+            port: None,
+        };
+        match (number, display.trim_start_matches(':').parse::<u16>()) {
+            (1.., Ok(screen)) => Self {
+                state: format!("{state}-{number}").into(),
+                display: format!(":{}", screen + number),
+                port: Some(FIRST_PORT + screen + number),
+                ..first
+            },
+            _ => first,
+        }
+    }
+
+    /// A program of the lab.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.lab.join(name));
+        command
+            .env("RDPLAB_STATE", &self.state)
+            .env("RDPLAB_DISPLAY", &self.display);
+        if let Some(port) = self.port {
+            command.env("RDPLAB_PORT", port.to_string());
+        }
+        command
+    }
+}
+
+/// Below every port that the servers of a test's own lab listen at; the display's number is added.
+const FIRST_PORT: u16 = 33_000;
+
 /// A server of the lab that runs until it is dropped.
 pub struct Peer {
-    lab: PathBuf,
+    place: Place,
     name: &'static str,
     /// `host:port`.
     pub address: String,
@@ -38,10 +92,10 @@ impl Peer {
     /// # Panics
     /// Where it does not start.
     pub fn start(lab: &Path, name: &'static str) -> Self {
-        let peer = lab.join("peer");
-        succeed(Command::new(&peer).args([name, "install"]));
-        succeed(Command::new(&peer).args([name, "stop"]));
-        let ready = succeed(Command::new(&peer).args([name, "start"]));
+        let place = Place::of_this_test(lab);
+        succeed(place.program("peer").args([name, "install"]));
+        succeed(place.program("peer").args([name, "stop"]));
+        let ready = succeed(place.program("peer").args([name, "start"]));
         let words: Vec<&str> = ready
             .lines()
             .find_map(|line| line.strip_prefix("READY "))
@@ -49,7 +103,7 @@ impl Peer {
             .split(' ')
             .collect();
         let running = Self {
-            lab: lab.to_owned(),
+            place,
             name,
             address: format!("{}:{}", words[0], words[1]),
             user: words[2].to_owned(),
@@ -68,19 +122,18 @@ impl Peer {
 
     /// What moves on the desktop: `idle`, `typing`, `scroll` or `video`.
     pub fn set_mode(&self, mode: &str) {
-        succeed(Command::new(self.lab.join("peer")).args([self.name, "mode", mode]));
+        succeed(self.place.program("peer").args([self.name, "mode", mode]));
         if !self.is_xrdp() {
-            succeed(Command::new(self.lab.join("desktop")).args(["mode", mode]));
+            succeed(self.place.program("desktop").args(["mode", mode]));
         }
     }
 
     fn state(&self) -> PathBuf {
-        let root = std::env::var_os("RDPLAB_STATE").map_or("/tmp/rdplab".into(), PathBuf::from);
+        let Place { state, display, .. } = &self.place;
         if self.is_xrdp() {
-            return root.join(self.name);
+            return state.join(self.name);
         }
-        let display = std::env::var("RDPLAB_DISPLAY").unwrap_or_else(|_| ":90".to_owned());
-        root.join(format!("desktop{}", display.trim_start_matches(':')))
+        state.join(format!("desktop{}", display.trim_start_matches(':')))
     }
 
     /// What was typed into the desktop so far.
@@ -109,7 +162,7 @@ impl Peer {
                 .args(["-c", SESSION_SCREENSHOT, "bash"])
                 .arg(self.state());
         } else {
-            command = Command::new(self.lab.join("desktop"));
+            command = self.place.program("desktop");
             command.arg("shot");
         }
         command.arg(file);
@@ -140,10 +193,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let _ = Command::new(self.lab.join("peer"))
-            .args([self.name, "stop"])
-            .output();
-        let _ = Command::new(self.lab.join("desktop")).arg("stop").output();
+        let place = &self.place;
+        let _ = place.program("peer").args([self.name, "stop"]).output();
+        let _ = place.program("desktop").arg("stop").output();
     }
 }
 
