@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    adapters::may_have_gpu,
     compositor::{Compositor, CpuCompositor, GpuCompositor},
     error::{CompositorError, RenderError},
     pace::PresentChoice,
@@ -50,6 +51,7 @@ impl CompositorFactory {
         match self.choice {
             CompositorChoice::Gpu => self.gpu(),
             CompositorChoice::Cpu => self.cpu(),
+            CompositorChoice::Auto if !may_have_gpu() => self.cpu(),
             CompositorChoice::Auto => self.gpu().or_else(|reason| {
                 tracing::debug!(%reason, "no graphics device is used");
                 self.cpu()

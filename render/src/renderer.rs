@@ -144,6 +144,8 @@ struct Inner {
     mailbox: Arc<Mailbox>,
     recorder: Arc<Recorder>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Says once how opening the compositor went.
+    opened: Receiver<Result<(), RenderError>>,
 }
 
 impl std::fmt::Debug for Renderer {
@@ -155,7 +157,7 @@ impl std::fmt::Debug for Renderer {
 }
 
 impl Renderer {
-    /// Starts the threads. Returns once the compositor is there and the window can be drawn to.
+    /// Starts the threads, and waits until the compositor is there and the window can be drawn to.
     ///
     /// On macOS this must be called on the main thread. On other systems the window is drawn to
     /// from the render thread alone.
@@ -164,6 +166,22 @@ impl Renderer {
     /// [`RenderError::NoAdapter`] where a GPU was asked for and there is none,
     /// [`RenderError::Window`] where the window cannot be drawn to.
     pub fn start(
+        config: RendererConfig,
+        target: PresentTarget,
+        events: impl Fn(RenderEvent) + Send + Sync + 'static,
+    ) -> Result<Self, RenderError> {
+        let renderer = Self::spawn(config, target, events)?;
+        renderer.wait_opened()?;
+        Ok(renderer)
+    }
+
+    /// Starts the threads as [`start`](Self::start) does, and returns at once: a graphics driver
+    /// takes its time, in which others need not wait. Commands may be submitted already; what became
+    /// of the compositor, [`wait_opened`](Self::wait_opened) tells.
+    ///
+    /// # Errors
+    /// [`RenderError::Thread`] where the system refuses threads.
+    pub fn spawn(
         config: RendererConfig,
         target: PresentTarget,
         events: impl Fn(RenderEvent) + Send + Sync + 'static,
@@ -185,7 +203,7 @@ impl Renderer {
             .map_err(RenderError::Thread)?;
         let stage = Arc::new(stage);
         let factory = CompositorFactory::new(config.compositor, config.present, &target);
-        let (started, start) = crossbeam_channel::bounded(1);
+        let (tell, opened) = crossbeam_channel::bounded(1);
         let thread = {
             let (stage, mailbox, recorder) = (stage.clone(), mailbox.clone(), recorder.clone());
             std::thread::Builder::new()
@@ -196,11 +214,11 @@ impl Renderer {
                         RenderThread::new(config, factory, stage, mailbox, recorder, events);
                     match thread {
                         Ok(mut thread) => {
-                            let _ = started.send(Ok(()));
+                            let _ = tell.send(Ok(()));
                             thread.run();
                         }
                         Err(error) => {
-                            let _ = started.send(Err(error));
+                            let _ = tell.send(Err(error));
                         }
                     }
                 })
@@ -211,16 +229,22 @@ impl Renderer {
             mailbox,
             recorder,
             thread: Mutex::new(Some(thread)),
+            opened,
         };
-        match start.recv() {
-            Ok(result) => result?,
-            Err(_) => {
-                let stopped = std::io::Error::other("the render thread ended at its start");
-                return Err(RenderError::Thread(stopped));
-            }
-        }
         Ok(Self {
             inner: Arc::new(inner),
+        })
+    }
+
+    /// Waits until the compositor of a renderer that was [spawned](Self::spawn) is there. To be
+    /// called once.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn wait_opened(&self) -> Result<(), RenderError> {
+        self.inner.opened.recv().unwrap_or_else(|_| {
+            let stopped = std::io::Error::other("the render thread ended at its start");
+            Err(RenderError::Thread(stopped))
         })
     }
 

@@ -12,7 +12,9 @@ use oriel_protocol::{
     graphics::PointerUpdate,
     input::{InputEvent, LockKeys},
 };
-use oriel_render::{PresentTarget, Renderer, RendererConfig, Trace, decode::DecoderPlan};
+use oriel_render::{
+    PresentTarget, RenderError, Renderer, RendererConfig, Trace, decode::DecoderPlan,
+};
 use winit::{
     application::ApplicationHandler,
     dpi::{LogicalSize, PhysicalPosition, PhysicalSize},
@@ -121,6 +123,12 @@ struct App {
     ended: Option<(End, SessionRecord)>,
 }
 
+fn no_renderer(error: RenderError) -> Failure {
+    Failure::Display {
+        reason: error.to_string(),
+    }
+}
+
 impl App {
     fn new(launch: Launch, proxy: EventLoopProxy<UserEvent>) -> Self {
         Self {
@@ -170,11 +178,7 @@ impl App {
             ..Default::default()
         };
         let events = render_events(self.inbox.clone(), self.activity.clone());
-        let renderer =
-            Renderer::start(config, target, events).map_err(|error| Failure::Display {
-                reason: error.to_string(),
-            })?;
-        window.set_visible(true);
+        let renderer = Renderer::spawn(config, target, events).map_err(no_renderer)?;
         let shown = Shown {
             window,
             renderer,
@@ -196,6 +200,12 @@ impl App {
         };
         shown.tell_refresh_interval();
         Ok(shown)
+    }
+
+    /// Ends the program, without a window that could say why.
+    fn give_up(&mut self, event_loop: &ActiveEventLoop, failure: Failure) {
+        self.ended = Some((Err(failure), SessionRecord::default()));
+        event_loop.exit();
     }
 
     /// Connects, for the first time or again.
@@ -240,6 +250,10 @@ impl App {
     }
 
     fn session_ended(&mut self, event_loop: &ActiveEventLoop, ended: (End, SessionRecord)) {
+        // Of a program that gave up, that is what counts.
+        if self.ended.is_some() {
+            return;
+        }
         let failure = ended.0.as_ref().err().cloned();
         let is_over = self.launch.session.view.exit_after.is_some()
             || self
@@ -461,13 +475,16 @@ impl ApplicationHandler<UserEvent> for App {
         }
         match self.open_window(event_loop) {
             Ok(shown) => {
+                let (window, renderer) = (shown.window.clone(), shown.renderer.clone());
                 self.shown = Some(shown);
+                // The server answers while the graphics driver gets ready.
                 self.start_session();
+                match renderer.wait_opened() {
+                    Ok(()) => window.set_visible(true),
+                    Err(error) => self.give_up(event_loop, no_renderer(error)),
+                }
             }
-            Err(failure) => {
-                self.ended = Some((Err(failure), SessionRecord::default()));
-                event_loop.exit();
-            }
+            Err(failure) => self.give_up(event_loop, failure),
         }
     }
 
