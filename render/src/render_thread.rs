@@ -174,7 +174,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
 
     fn compose(&mut self) {
         match self.scene.compose(&mut *self.compositor) {
-            Ok(changed) => self.damage.add_all(&changed),
+            Ok(changed) => self.damage.add_all(changed),
             Err(error) => self.recover(&error),
         }
     }
@@ -237,7 +237,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         true
     }
 
-    fn apply(&mut self, batch: Batch) {
+    fn apply(&mut self, mut batch: Batch) {
         let started = Instant::now();
         if !batch.is_whole
             && let Err(error) = self.compositor.hold_output()
@@ -247,12 +247,13 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         for event in batch.decoder_events {
             self.decoder_event(event);
         }
-        for step in batch.steps {
+        for step in batch.steps.drain(..) {
             match step {
                 Ok(step) => self.apply_step(&step),
                 Err(error) => self.peer_error(error),
             }
         }
+        self.stage.reuse(batch.steps);
         if batch.is_whole && !self.has_failed {
             self.compose();
         }

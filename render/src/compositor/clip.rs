@@ -38,12 +38,13 @@ pub(super) fn scale_rect(rect: &Rect, margin: u32, size: Size, target: &Rect) ->
 }
 
 /// The parts of rectangles that lie in `bounds`.
-pub(super) fn clipped(rects: &[Rect], bounds: &Rect) -> Vec<Rect> {
+pub(super) fn clipped(
+    rects: impl Iterator<Item = Rect>,
+    bounds: Rect,
+) -> impl Iterator<Item = Rect> {
     rects
-        .iter()
-        .map(|rect| rect.intersect(bounds))
+        .map(move |rect| rect.intersect(&bounds))
         .filter(|rect| !rect.is_empty())
-        .collect()
 }
 
 /// Cuts a copy to what exists at both of its ends.

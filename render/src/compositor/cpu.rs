@@ -110,9 +110,6 @@ impl CpuCompositor {
                 }
             }
             pictures.retain(|hurried| !hurried.rects.is_empty());
-            if pictures.is_empty() {
-                self.hurried.remove(&surface);
-            }
         }
     }
 
@@ -188,12 +185,17 @@ fn offset(stride_bytes: usize, x: i32, y: i32) -> usize {
 
 fn cut(source: &Picture, rect: &Rect) -> Result<Picture, CompositorError> {
     let mut part = new_picture(rect.size())?;
+    copy_rect(source, rect, &mut part);
+    Ok(part)
+}
+
+/// Copies a rectangle of a picture to the top left corner of another.
+fn copy_rect(source: &Picture, rect: &Rect, target: &mut Picture) {
     let region = CopyRegion {
         source: *rect,
         destination: oriel_codecs::Point::default(),
     };
-    copy_region(source.data(), source.stride_bytes(), &region, &mut part);
-    Ok(part)
+    copy_region(source.data(), source.stride_bytes(), &region, target);
 }
 
 fn fill_rect(picture: &mut Picture, rect: &Rect, bgra: [u8; 4]) {
@@ -325,8 +327,17 @@ impl Compositor for CpuCompositor {
         rect: Rect,
         slot: CacheSlot,
     ) -> Result<(), CompositorError> {
-        let picture = cut(self.surface_mut(surface)?, &rect)?;
-        self.cache.insert(slot, picture);
+        let source = self
+            .surfaces
+            .get(&surface)
+            .ok_or_else(|| missing(surface))?;
+        match self.cache.get_mut(&slot) {
+            // A slot is often filled again at its old size.
+            Some(kept) if kept.size() == rect.size() => copy_rect(source, &rect, kept),
+            _ => {
+                self.cache.insert(slot, cut(source, &rect)?);
+            }
+        }
         Ok(())
     }
 
@@ -417,7 +428,7 @@ impl Compositor for CpuCompositor {
     }
 
     fn can_refine(&self) -> bool {
-        !self.hurried.is_empty()
+        self.hurried.values().any(|pictures| !pictures.is_empty())
     }
 
     fn refine(&mut self) -> Vec<(SurfaceId, Vec<Rect>)> {

@@ -76,7 +76,18 @@ pub struct Scene {
     cache_bytes: u64,
     mappings: u64,
     damage: Damage,
+    /// Where the output changed when it was last composed.
+    composed: Damage,
     has_picture: bool,
+    lists: Lists,
+}
+
+/// What a step or a picture lists, kept for the next one: frames allocate nothing.
+#[derive(Debug, Default)]
+struct Lists {
+    rects: Vec<Rect>,
+    regions: Vec<CopyRegion>,
+    layers: Vec<Layer>,
 }
 
 impl Scene {
@@ -90,7 +101,9 @@ impl Scene {
             cache_bytes: 0,
             mappings: 0,
             damage: Damage::new(),
+            composed: Damage::new(),
             has_picture: false,
+            lists: Lists::default(),
         }
     }
 
@@ -128,12 +141,16 @@ impl Scene {
     }
 
     /// Brings the output up to date with the surfaces, and says where it changed.
-    pub fn compose(&mut self, compositor: &mut dyn Compositor) -> Result<Damage, CompositorError> {
-        let damage = std::mem::take(&mut self.damage);
-        if !damage.is_empty() {
-            compositor.compose(&self.layers(), damage.rects())?;
+    pub fn compose(&mut self, compositor: &mut dyn Compositor) -> Result<&Damage, CompositorError> {
+        std::mem::swap(&mut self.damage, &mut self.composed);
+        self.damage.clear();
+        if !self.composed.is_empty() {
+            let mut layers = std::mem::take(&mut self.lists.layers);
+            self.list_layers(&mut layers);
+            compositor.compose(&layers, self.composed.rects())?;
+            self.lists.layers = layers;
         }
-        Ok(damage)
+        Ok(&self.composed)
     }
 
     /// Has the compositor draw better what it drew in a hurry; [`compose`](Self::compose) shows it.
@@ -158,21 +175,26 @@ impl Scene {
 
     /// What lies on the output, lowest first.
     pub fn layers(&self) -> Vec<Layer> {
-        let mut mapped: Vec<_> = self
-            .surfaces
-            .iter()
-            .filter_map(|(surface, state)| {
-                let (target, order) = state.mapping?;
-                let layer = Layer {
-                    surface: *surface,
-                    size: state.size,
-                    target,
-                };
-                (!target.is_empty()).then_some((order, layer))
+        let mut layers = Vec::new();
+        self.list_layers(&mut layers);
+        layers
+    }
+
+    fn list_layers(&self, layers: &mut Vec<Layer>) {
+        layers.clear();
+        layers.extend(self.surfaces.iter().filter_map(|(surface, state)| {
+            let (target, _) = state.mapping?;
+            (!target.is_empty()).then_some(Layer {
+                surface: *surface,
+                size: state.size,
+                target,
             })
-            .collect();
-        mapped.sort_unstable_by_key(|(order, _)| *order);
-        mapped.into_iter().map(|(_, layer)| layer).collect()
+        }));
+        let height = |layer: &Layer| {
+            let mapping = self.surfaces.get(&layer.surface)?.mapping;
+            mapping.map(|(_, height)| height)
+        };
+        layers.sort_unstable_by_key(height);
     }
 
     fn apply_command(
@@ -230,14 +252,11 @@ impl Scene {
                 rects,
             } => {
                 let bounds = self.state(*surface, "solid fill")?.size.to_rect();
-                let rects = clipped(rects, &bounds);
-                if rects.is_empty() {
-                    return Ok(());
-                }
                 let bgra = [color.blue, color.green, color.red, color.alpha];
-                compositor.fill(*surface, bgra, &rects)?;
-                self.damage_surface(*surface, &rects);
-                Ok(())
+                let rects = clipped(rects.iter().copied(), bounds);
+                self.draw_rects(*surface, rects, |rects| {
+                    compositor.fill(*surface, bgra, rects)
+                })
             }
             GraphicsCommand::SurfaceToSurface {
                 source,
@@ -383,16 +402,33 @@ impl Scene {
         points: &[Point],
     ) -> Result<(), ApplyError> {
         let size = self.state(destination, "a copy")?.size;
-        let regions: Vec<_> = points
-            .iter()
-            .filter_map(|point| clip_copy(rect, source_size, *point, size))
-            .collect();
-        if regions.is_empty() {
-            return Ok(());
+        let mut regions = std::mem::take(&mut self.lists.regions);
+        regions.clear();
+        let places = points.iter();
+        regions.extend(places.filter_map(|point| clip_copy(rect, source_size, *point, size)));
+        let targets = regions.iter().map(CopyRegion::target);
+        self.draw_rects(destination, targets, |_| {
+            compositor.copy(source, destination, &regions)
+        })?;
+        self.lists.regions = regions;
+        Ok(())
+    }
+
+    /// Draws on rectangles of a surface, if there are any.
+    fn draw_rects(
+        &mut self,
+        surface: SurfaceId,
+        rects: impl Iterator<Item = Rect>,
+        draw: impl FnOnce(&[Rect]) -> Result<(), CompositorError>,
+    ) -> Result<(), ApplyError> {
+        let mut list = std::mem::take(&mut self.lists.rects);
+        list.clear();
+        list.extend(rects);
+        if !list.is_empty() {
+            draw(&list)?;
+            self.damage_surface(surface, &list);
         }
-        compositor.copy(source, destination, &regions)?;
-        let rects: Vec<_> = regions.iter().map(CopyRegion::target).collect();
-        self.damage_surface(destination, &rects);
+        self.lists.rects = list;
         Ok(())
     }
 
@@ -444,7 +480,8 @@ impl Scene {
                 block,
                 rects,
             } => {
-                let mut drawn = Vec::with_capacity(rects.len());
+                let mut drawn = std::mem::take(&mut self.lists.rects);
+                drawn.clear();
                 for rect in rects {
                     let at = Point::new(
                         origin.x.saturating_add(rect.left),
@@ -456,18 +493,11 @@ impl Scene {
                     }
                 }
                 self.damage_surface(surface, &drawn);
+                self.lists.rects = drawn;
             }
             Painting::Avc(views) => {
-                let bounds = size.to_rect();
-                let rects: Vec<_> = views
-                    .damage()
-                    .map(|rect| rect.intersect(&bounds))
-                    .filter(|rect| !rect.is_empty())
-                    .collect();
-                if !rects.is_empty() {
-                    compositor.draw_avc(surface, views)?;
-                    self.damage_surface(surface, &rects);
-                }
+                let rects = clipped(views.damage(), size.to_rect());
+                self.draw_rects(surface, rects, |_| compositor.draw_avc(surface, views))?;
             }
         }
         Ok(())

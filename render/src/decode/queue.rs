@@ -38,6 +38,8 @@ pub(super) struct Queue {
     payload_bytes: usize,
     decoded_bytes: usize,
     decoder_events: Vec<DecoderEvent>,
+    /// An empty list for the next batch.
+    spare: Vec<Result<Step, PeerError>>,
     refused: bool,
     is_stopped: bool,
 }
@@ -111,6 +113,7 @@ impl Default for Queue {
             payload_bytes: 0,
             decoded_bytes: 0,
             decoder_events: Vec::new(),
+            spare: Vec::new(),
             refused: false,
             is_stopped: false,
         }
@@ -165,6 +168,11 @@ impl Queue {
     pub(super) fn take_batch(&mut self, options: &DecodeOptions) -> Option<Batch> {
         let (count, is_whole) = self.batch(options)?;
         Some(self.take(count, is_whole, options))
+    }
+
+    /// Takes the empty list of a batch that is done with.
+    pub(super) fn reuse(&mut self, steps: Vec<Result<Step, PeerError>>) {
+        self.spare = steps;
     }
 
     /// True where [`take_batch`](Self::take_batch) has something to give.
@@ -334,7 +342,8 @@ impl Queue {
     fn take(&mut self, count: usize, is_whole: bool, options: &DecodeOptions) -> Batch {
         let mut open = self.open_frame.take();
         let mut frame = None;
-        let mut steps = Vec::with_capacity(count);
+        let mut steps = std::mem::take(&mut self.spare);
+        steps.reserve(count);
         let mut oldest = None;
         for slot in self.slots.drain(..count) {
             oldest.get_or_insert(slot.submitted);

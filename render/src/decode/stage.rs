@@ -195,6 +195,12 @@ impl DecodeStage {
         Some(batch)
     }
 
+    /// Takes the steps of a batch that is done with, so that a later one finds its list made.
+    pub fn reuse(&self, mut steps: Vec<Result<Step, PeerError>>) {
+        steps.clear();
+        self.shared.queue.lock().reuse(steps);
+    }
+
     /// What waits.
     pub fn depth(&self) -> QueueDepth {
         self.shared.queue.lock().depth()
