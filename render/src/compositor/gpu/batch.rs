@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 use oriel_codecs::geometry::{Point, Rect, Size};
-use oriel_shaders::{PassUniform, RectInstance, ScaleUniform};
+use oriel_shaders::{FillInstance, PassUniform, RectInstance, ScaleUniform};
 
 use super::{
     device::{GpuDevice, Texture},
@@ -24,10 +24,22 @@ const SUBMIT_BYTES: u64 = 24 << 20;
 #[derive(Debug)]
 pub(crate) struct Batch {
     encoder: Option<wgpu::CommandEncoder>,
+    /// Fills that nothing else came after: they become one draw, however many commands they are.
+    fills: Vec<FillInstance>,
+    /// Where they go.
+    filled: Option<Filled>,
     staging: StagingRing,
     /// Written to `buffer` when the work is submitted: no command reads it before.
     arena: Vec<u8>,
     buffer: wgpu::Buffer,
+}
+
+/// What fills are drawn with, and onto what. Handles, which are cheap to clone.
+#[derive(Debug)]
+struct Filled {
+    pass: Pass,
+    view: wgpu::TextureView,
+    size: Size,
 }
 
 /// Where a draw goes.
@@ -59,6 +71,8 @@ impl Batch {
     pub(crate) fn new(gpu: &GpuDevice) -> Self {
         Self {
             encoder: None,
+            fills: Vec::new(),
+            filled: None,
             staging: StagingRing::new(),
             arena: Vec::with_capacity(ARENA_BYTES),
             buffer: gpu.device.create_buffer(&wgpu::BufferDescriptor {
@@ -74,7 +88,44 @@ impl Batch {
 
     /// The encoder, for copies.
     pub(crate) fn encoder(&mut self, gpu: &GpuDevice) -> &mut wgpu::CommandEncoder {
+        self.draw_fills(gpu);
         encoder_of(&mut self.encoder, gpu)
+    }
+
+    /// Fills rectangles of the target with a colour, as red, green, blue, alpha from 0 to 1.
+    pub(crate) fn fill(
+        &mut self,
+        gpu: &GpuDevice,
+        pass: &Pass,
+        target: Target<'_>,
+        color: [f32; 4],
+        rects: &[Rect],
+    ) {
+        let is_same = |filled: &Filled| filled.view == *target.view;
+        if !self.filled.as_ref().is_some_and(is_same) || self.fills.len() >= MAX_INSTANCES {
+            self.draw_fills(gpu);
+            self.filled = Some(Filled {
+                pass: pass.clone(),
+                view: target.view.clone(),
+                size: target.size,
+            });
+        }
+        self.fills.extend(rects.iter().map(|rect| FillInstance {
+            rect: edges(rect),
+            color,
+        }));
+    }
+
+    /// Draws the fills that wait: instances of one draw are drawn in order, one over the other.
+    fn draw_fills(&mut self, gpu: &GpuDevice) {
+        let Some(Filled { pass, view, size }) = self.filled.take() else {
+            return;
+        };
+        let mut fills = std::mem::take(&mut self.fills);
+        let target = Target { view: &view, size };
+        self.draw(gpu, &pass, target, Reads::default(), &fills);
+        fills.clear();
+        self.fills = fills;
     }
 
     /// Copies the rectangle `from` of rows in memory to a place in a texture.
@@ -86,6 +137,7 @@ impl Batch {
         texture: &Texture,
         to: Point,
     ) -> Result<(), CompositorError> {
+        self.draw_fills(gpu);
         self.submit_if_large(gpu);
         let encoder = encoder_of(&mut self.encoder, gpu);
         self.staging
@@ -109,7 +161,7 @@ impl Batch {
     }
 
     /// Draws instances of whatever kind the pass takes.
-    pub(crate) fn draw<T: Pod>(
+    fn draw<T: Pod>(
         &mut self,
         gpu: &GpuDevice,
         pass: &Pass,
@@ -117,6 +169,7 @@ impl Batch {
         reads: Reads<'_>,
         instances: &[T],
     ) {
+        self.draw_fills(gpu);
         for instances in instances.chunks(MAX_INSTANCES) {
             let bytes = size_of_val(instances);
             if self.arena.len() + bytes + 3 * UNIFORM_ALIGNMENT > ARENA_BYTES {
@@ -173,7 +226,7 @@ impl Batch {
     /// One colour, as red, green, blue, alpha from 0 to 1, everywhere.
     pub(crate) fn clear(&mut self, gpu: &GpuDevice, view: &wgpu::TextureView, color: [f64; 4]) {
         let [r, g, b, a] = color;
-        let encoder = encoder_of(&mut self.encoder, gpu);
+        let encoder = self.encoder(gpu);
         // A pass that draws nothing still clears.
         encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
             color_attachments: &[Some(wgpu::RenderPassColorAttachment {
@@ -191,6 +244,7 @@ impl Batch {
 
     /// Hands the work to the device.
     pub(crate) fn submit(&mut self, gpu: &GpuDevice) {
+        self.draw_fills(gpu);
         let Some(encoder) = self.encoder.take() else {
             return;
         };

@@ -20,10 +20,9 @@ use oriel_codecs::{
     video::DecodedAvc,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
-use oriel_shaders::FillInstance;
 
 use self::{
-    batch::{Batch, Reads, Target, edges},
+    batch::{Batch, Reads, Target},
     device::{GpuDevice, Texture, extent},
     passes::{SURFACE_FORMAT, SurfacePasses},
     planes::SurfacePlanes,
@@ -218,21 +217,9 @@ impl Compositor for GpuCompositor {
         rects: &[Rect],
     ) -> Result<(), CompositorError> {
         let [blue, green, red, alpha] = bgra.map(|channel| f32::from(channel) / 255.0);
-        let instances: Vec<_> = rects
-            .iter()
-            .map(|rect| FillInstance {
-                rect: edges(rect),
-                color: [red, green, blue, alpha],
-            })
-            .collect();
         let target = Target::from(texture_of(&self.surfaces, surface)?);
-        self.batch.draw(
-            &self.gpu,
-            &self.passes.fill,
-            target,
-            Reads::default(),
-            &instances,
-        );
+        let (pass, color) = (&self.passes.fill, [red, green, blue, alpha]);
+        self.batch.fill(&self.gpu, pass, target, color, rects);
         Ok(())
     }
 
@@ -378,14 +365,8 @@ impl Compositor for GpuCompositor {
                 .iter()
                 .rposition(|layer| layer.target.contains_rect(rect));
             if lowest.is_none() {
-                let black = FillInstance {
-                    rect: edges(rect),
-                    color: BLACK,
-                };
-                let target = Target::from(&self.output);
-                let fill = &self.passes.fill;
-                self.batch
-                    .draw(&self.gpu, fill, target, Reads::default(), &[black]);
+                let (pass, target) = (&self.passes.fill, Target::from(&self.output));
+                self.batch.fill(&self.gpu, pass, target, BLACK, &[*rect]);
             }
             for layer in &layers[lowest.unwrap_or(0)..] {
                 let shown = rect.intersect(&layer.target);

@@ -18,7 +18,7 @@ pub(crate) const PLANE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R8Unor
 pub(crate) const CHROMA_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rg8Unorm;
 
 /// A pipeline and the layout of what it reads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pass {
     pub(crate) pipeline: wgpu::RenderPipeline,
     pub(crate) layout: wgpu::BindGroupLayout,
