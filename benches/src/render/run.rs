@@ -12,6 +12,8 @@ use super::{allocations, streams::Stream};
 const WARMING: usize = 3;
 /// Frames that are on their way at one time, as a server has them.
 const IN_FLIGHT: usize = 3;
+/// Events that wait to be looked at, at most.
+const EVENTS: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What frames took, on average.
@@ -43,7 +45,8 @@ fn cpu_time() -> Duration {
 
 /// Plays a stream without a window.
 pub fn play(stream: &Stream, compositor: CompositorChoice) -> anyhow::Result<Measured> {
-    let (sender, events) = std::sync::mpsc::channel();
+    // With room from the start: what the channel allocates is not the renderer's.
+    let (sender, events) = std::sync::mpsc::sync_channel(EVENTS);
     let config = RendererConfig {
         compositor,
         ..RendererConfig::default()
