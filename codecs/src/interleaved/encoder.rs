@@ -84,7 +84,11 @@ impl<P: Pixel> Encoder<P> {
             let limit = end.min(at + MAX_LENGTH);
             // What interrupts pixels sent as they are costs a further header.
             let price = usize::from(at > pending);
-            match self.best(at, limit, first_row, at > pending) {
+            let best = self
+                .may_save(at, limit)
+                .then(|| self.best(at, limit, first_row, at > pending))
+                .flatten();
+            match best {
                 Some(candidate) if candidate.bytes + price < candidate.pixels * P::BYTES => {
                     self.flush(pending, at, out);
                     self.write(at, &candidate, first_row, out);
@@ -113,6 +117,28 @@ impl<P: Pixel> Encoder<P> {
     /// How many pixels from `at` on, none at `limit`, satisfy `f`.
     fn count(&self, at: usize, limit: usize, f: impl Fn(usize) -> bool) -> usize {
         (at..limit).take_while(|&i| f(i)).count()
+    }
+
+    /// False where no order saves anything: grain is passed over without trying them all. An order
+    /// of one pixel says nothing of its colour, and longer ones repeat something at once.
+    fn may_save(&self, at: usize, limit: usize) -> bool {
+        let pixel = self.pixels[at];
+        let flipped = pixel ^ self.above(at);
+        if flipped == P::default()
+            || flipped == self.foreground
+            || pixel == self.white
+            || pixel == P::default()
+        {
+            return true;
+        }
+        let Some(&next) = self.pixels[..limit].get(at + 1) else {
+            return false;
+        };
+        let next_flipped = next ^ self.above(at + 1);
+        next == pixel
+            || next_flipped == P::default()
+            || next_flipped == flipped
+            || self.pixels[..limit].get(at + 2) == Some(&pixel)
     }
 
     /// The order that saves most over pixels as they are.
@@ -396,6 +422,38 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn where_nothing_may_be_saved_no_order_saves(
+            packed in prop::collection::vec(prop_oneof![3 => 0u8..4, 1 => Just(255)], 6 * 20),
+            foreground in 0u8..4,
+            background_before in prop::option::of(any::<bool>()),
+            is_pending: bool,
+        ) {
+            fn check<P: Pixel>(
+                mut encoder: Encoder<P>,
+                foreground: u8,
+                background_before: Option<bool>,
+                is_pending: bool,
+            ) -> bool {
+                encoder.foreground = P::read(&[foreground; 4][..P::BYTES]);
+                encoder.background_before = background_before;
+                let price = usize::from(is_pending);
+                let limit = encoder.pixels.len();
+                (encoder.width..limit).all(|at| {
+                    let saves = encoder
+                        .best(at, limit, false, is_pending)
+                        .is_some_and(|best| best.bytes + price < best.pixels * P::BYTES);
+                    !saves || encoder.may_save(at, limit)
+                })
+            }
+            let before = background_before;
+            let indexed = Encoder::new(&packed, 5, WHITE_8);
+            prop_assert!(check(indexed, foreground, before, is_pending));
+            let grey: Vec<u8> = packed.iter().flat_map(|&value| [value; 3]).collect();
+            let wide = Encoder::new(&grey, 5, WHITE_24);
+            prop_assert!(check(wide, foreground, before, is_pending));
+        }
+
         #[test]
         fn every_picture_comes_back_at_its_depth(
             (width, height) in (1u32..40, 1u32..20),
