@@ -12,7 +12,7 @@ mod transform;
 
 use std::{ffi::c_void, sync::OnceLock};
 
-use oriel_codecs::{Picture, Point, Rect, Size};
+use oriel_codecs::{Picture, Rect};
 
 pub use bulk::{Bulk, Zgfx};
 pub use raster::{Interleaved, Planar, copy_image};
@@ -84,12 +84,46 @@ impl Drop for Context {
     }
 }
 
-/// Panics where a picture of `size` at `at` would not lie in `target`: FreeRDP does not look.
-fn check(target: &Picture, at: Point, size: Size) {
-    let place = Rect::at(at, size);
-    assert_eq!(
-        place.intersect(&target.size().to_rect()),
-        place,
-        "{place:?} does not lie in the target"
-    );
+/// A rectangle of a picture, as the library takes it.
+struct Place<T> {
+    /// The picture's first pixel, not the rectangle's.
+    data: T,
+    stride: u32,
+    x: u32,
+    y: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Place<*const u8> {
+    /// Where an encoder reads; panics where it would read beside the picture.
+    fn to_read(source: &Picture, rect: Rect) -> Self {
+        Self::new(source, source.data().as_ptr(), rect)
+    }
+}
+
+impl Place<*mut u8> {
+    /// Where a decoder draws; panics where it would draw beside the picture.
+    fn to_draw(target: &mut Picture, rect: Rect) -> Self {
+        let data = target.data_mut().as_mut_ptr();
+        Self::new(target, data, rect)
+    }
+}
+
+impl<T> Place<T> {
+    /// FreeRDP does not look whether the rectangle lies in the picture, so this does.
+    fn new(picture: &Picture, data: T, rect: Rect) -> Self {
+        assert!(
+            picture.size().to_rect().contains_rect(&rect),
+            "{rect:?} does not lie in the picture"
+        );
+        Self {
+            data,
+            stride: picture.stride_bytes() as u32,
+            x: rect.left as u32,
+            y: rect.top as u32,
+            width: rect.width(),
+            height: rect.height(),
+        }
+    }
 }

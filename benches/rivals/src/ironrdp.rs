@@ -18,7 +18,7 @@ use ironrdp_graphics::{
 };
 use ironrdp_pdu::codecs::rfx::{EntropyAlgorithm, Quant};
 use oriel_codecs::{
-    ColorDepth, Palette, Picture, Rect, Size, bulk::CompressionLevel, remotefx::Entropy,
+    ColorDepth, Palette, Picture, PictureMut, Rect, Size, bulk::CompressionLevel, remotefx::Entropy,
 };
 
 use crate::blit_rgba_tile;
@@ -117,15 +117,15 @@ pub fn draw_packed(
 }
 
 /// Draws three bytes a pixel, red first and top row first.
-pub fn draw_rgb(rgb: &[u8], target: &mut Picture) {
+pub fn draw_rgb(rgb: &[u8], target: &mut PictureMut<'_>) {
     let pixels = target.data_mut().as_chunks_mut().0.iter_mut();
     for (pixel, &[red, green, blue]) in pixels.zip(rgb.as_chunks().0) {
         *pixel = [blue, green, red, 255];
     }
 }
 
-/// Sets the fourth byte of each pixel.
-pub fn decode_alpha(payload: &[u8], target: &mut Picture) -> bool {
+/// Sets the fourth byte of each pixel of a target whose rows lie together.
+pub fn decode_alpha(payload: &[u8], target: &mut PictureMut<'_>) -> bool {
     let size = target.size();
     let pixels = target.data_mut();
     let decoded = alpha::decode(

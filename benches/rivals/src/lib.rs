@@ -25,6 +25,18 @@ pub fn palette_rgb() -> [[u8; 3]; 256] {
     })
 }
 
+/// The part of a picture that lies in `rect`, by itself: for encoders that take no less than all of
+/// one.
+///
+/// # Panics
+/// If the rectangle does not lie in the picture.
+pub fn cut(picture: &Picture, rect: &Rect) -> Picture {
+    let view = picture.view();
+    let view = view.sub(rect).expect("a part of the picture");
+    let rows = (0..view.size().height).flat_map(|y| view.row(y).to_vec());
+    Picture::from_bgra(view.size(), rows.collect()).expect("four bytes a pixel")
+}
+
 /// Copies the opaque pixels of a tile of 64 by 64, red first, to where `rects` show it.
 fn blit_rgba_tile(rgba: &[u8], place: Rect, rects: &[Rect], target: &mut Picture) {
     let (stride, whole) = (target.stride_bytes(), target.size().to_rect());

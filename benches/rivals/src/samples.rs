@@ -4,6 +4,8 @@ use oriel_codecs::{Picture, Point, Rect, Size};
 use oriel_server::content::{Content, picture};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
+use crate::cut;
+
 /// What lies around a picture in a [`Frame`], and must still lie there afterwards.
 const AROUND: [u8; 4] = [0x5A, 0xA5, 0x3C, 0xC3];
 
@@ -132,10 +134,7 @@ impl Frame {
 
     /// What lies at [`Self::place`].
     pub fn cut(&self) -> Picture {
-        let view = self.picture.view();
-        let view = view.sub(&self.place).expect("the place lies in the frame");
-        let rows = (0..view.size().height).flat_map(|y| view.row(y).to_vec());
-        Picture::from_bgra(view.size(), rows.collect()).expect("four bytes a pixel")
+        cut(&self.picture, &self.place)
     }
 
     /// Panics where anything but the place was written to.

@@ -4,7 +4,7 @@
 //! become eight bits a channel in three ways ([`most_steps`]).
 
 use oriel_codecs::{
-    ColorDepth, Picture, Point, Rect, Size, alpha,
+    ColorDepth, Picture, Rect, Size, alpha,
     bitmap::{self, BitmapLayout},
     interleaved::{self, InterleavedScratch},
     planar::{self, PlanarLayout, PlanarOptions, PlanarScratch},
@@ -32,9 +32,8 @@ fn decode_planar_by_all(payload: &[u8], size: Size, samples: &mut Samples, from:
     if let Some(freerdp) = FreeRdp::load() {
         let mut theirs = ours.blank();
         let mut planar = freerdp::Planar::new(freerdp, size);
-        let origin = theirs.place.origin();
         assert!(
-            planar.decode(payload, size, &mut theirs.picture, origin),
+            planar.decode(payload, &mut theirs.picture, theirs.place),
             "FreeRDP refuses {from} at {size:?}"
         );
         assert_same(&ours.picture, &theirs.picture, from);
@@ -82,7 +81,7 @@ fn planar_pictures_are_drawn_alike_whoever_encoded_them() {
             let mut back = Picture::new(size);
             // Some of its payloads end too early, for itself too.
             if codec.encode(&source, &mut payload)
-                && codec.decode(&payload, size, &mut back, Point::new(0, 0))
+                && codec.decode(&payload, &mut back, size.to_rect())
             {
                 let drawn = decode_planar_by_all(&payload, size, &mut samples, "FreeRDP's");
                 assert_same(&flipped(&source), &drawn, "FreeRDP's, to the source");
@@ -121,9 +120,8 @@ fn planar_pictures_with_color_loss_and_subsampling_are_drawn_alike() {
         if let Some(freerdp) = freerdp {
             let mut theirs = Picture::new(size);
             let mut planar = freerdp::Planar::new(freerdp, size);
-            let origin = Point::new(0, 0);
             assert!(
-                planar.decode(&payload, size, &mut theirs, origin),
+                planar.decode(&payload, &mut theirs, size.to_rect()),
                 "{options:?}"
             );
             assert_same(&ours, &theirs, &format!("FreeRDP, {options:?}"));
@@ -177,9 +175,8 @@ fn decode_interleaved_by_all(
     if let Some(freerdp) = FreeRdp::load() {
         let mut theirs = ours.blank();
         let mut codec = freerdp::Interleaved::new(freerdp, false);
-        let origin = theirs.place.origin();
         assert!(
-            codec.decode(payload, depth, size, &mut theirs.picture, origin),
+            codec.decode(payload, depth, &mut theirs.picture, theirs.place),
             "FreeRDP refuses {depth:?} at {size:?}"
         );
         assert_near(&ours.picture, &theirs.picture, depth, "FreeRDP");
@@ -232,7 +229,7 @@ fn interleaved_pictures_of_freerdp_are_drawn_alike() {
         let source = samples.picture(size);
         let mut payload = Vec::new();
         let mut codec = freerdp::Interleaved::new(freerdp, true);
-        assert!(codec.encode(&source, Point::new(0, 0), size, depth, &mut payload));
+        assert!(codec.encode(&source, size.to_rect(), depth, &mut payload));
         // Not held against the source: of some pictures its encoder loses pixels.
         decode_interleaved_by_all(&payload, depth, size, &mut samples);
     }
@@ -258,10 +255,9 @@ fn raw_bitmaps_are_drawn_alike_at_every_depth() {
         bitmap::decode(&payload, &layout, &palette(), target).expect("our own");
         let mut theirs = ours.blank();
         let stride = (size.width as usize * depth.bytes_per_pixel()).next_multiple_of(4);
-        let origin = theirs.place.origin();
-        let target = &mut theirs.picture;
+        let (target, place) = (&mut theirs.picture, theirs.place);
         assert!(freerdp::copy_image(
-            freerdp, &payload, depth, stride, size, target, origin
+            freerdp, &payload, depth, stride, target, place
         ));
         assert_near(&ours.picture, &theirs.picture, depth, "FreeRDP");
     }
@@ -281,7 +277,7 @@ fn alpha_is_set_alike() {
         let mut ours = samples.picture(size);
         let mut theirs = ours.clone();
         alpha::decode(&payload, &mut ours.as_mut()).expect("our own");
-        assert!(ironrdp::decode_alpha(&payload, &mut theirs));
+        assert!(ironrdp::decode_alpha(&payload, &mut theirs.as_mut()));
         assert!(ours == theirs, "{size:?}");
     }
 }

@@ -50,8 +50,7 @@ impl ClearCodecDecoders {
         ours.assert_margins("Oriel");
         if let Some(freerdp) = &mut self.freerdp {
             let mut theirs = ours.blank();
-            let origin = theirs.place.origin();
-            let is_decoded = freerdp.decode(payload, size, &mut theirs.picture, origin);
+            let is_decoded = freerdp.decode(payload, &mut theirs.picture, theirs.place);
             assert!(is_decoded, "FreeRDP refuses {size:?}");
             assert_within(0, &ours.picture, &theirs.picture, "FreeRDP");
         }
@@ -118,8 +117,7 @@ fn decode_nscodec_by_all(
             if let Some(freerdp) = FreeRdp::load() {
                 let mut theirs = ours.blank();
                 let mut codec = freerdp::NsCodec::new(freerdp, size);
-                let origin = theirs.place.origin();
-                let is_decoded = codec.decode(payload, size, &mut theirs.picture, origin);
+                let is_decoded = codec.decode(payload, &mut theirs.picture, theirs.place);
                 assert!(is_decoded, "FreeRDP refuses {size:?}");
                 assert_within(0, &ours.picture, &theirs.picture, "FreeRDP");
             }

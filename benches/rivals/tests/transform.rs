@@ -184,7 +184,7 @@ impl ProgressiveDecoders {
         ours.assert_margins("Oriel");
         let ours = ours.cut();
         if let Some(freerdp) = &mut self.freerdp {
-            let is_decoded = freerdp.decode(payload, self.size, &mut theirs.picture, origin);
+            let is_decoded = freerdp.decode(payload, &mut theirs.picture, theirs.place);
             assert!(is_decoded, "FreeRDP refuses {what} at {:?}", self.size);
             assert_near(&ours, &theirs.cut(), &format!("FreeRDP, {what}"), 1);
         }

@@ -1,6 +1,6 @@
-use oriel_codecs::{ColorDepth, Picture, Point, Size};
+use oriel_codecs::{ColorDepth, Picture, Rect, Size};
 
-use super::{BGRX32, Context, FreeRdp, check, functions};
+use super::{BGRX32, Context, FreeRdp, Place, functions};
 use crate::palette_rgb;
 
 /// `PLANAR_FORMAT_HEADER_NA` and `PLANAR_FORMAT_HEADER_RLE`.
@@ -46,24 +46,23 @@ impl Planar {
     }
 
     /// Decodes a picture whose top row comes first.
-    pub fn decode(&mut self, payload: &[u8], size: Size, target: &mut Picture, at: Point) -> bool {
-        check(target, at, size);
-        let stride = target.stride_bytes() as u32;
+    pub fn decode(&mut self, payload: &[u8], target: &mut Picture, place: Rect) -> bool {
+        let place = Place::to_draw(target, place);
         // SAFETY: the source has as many bytes as told, and the picture lies in the target.
         unsafe {
             (self.freerdp.codecs.planar_decompress)(
                 self.context.raw,
                 payload.as_ptr(),
                 payload.len() as u32,
-                size.width,
-                size.height,
-                target.data_mut().as_mut_ptr(),
+                place.width,
+                place.height,
+                place.data,
                 BGRX32,
-                stride,
-                at.x as u32,
-                at.y as u32,
-                size.width,
-                size.height,
+                place.stride,
+                place.x,
+                place.y,
+                place.width,
+                place.height,
                 0,
             ) != 0
         }
@@ -123,43 +122,40 @@ impl Interleaved {
         &mut self,
         payload: &[u8],
         depth: ColorDepth,
-        size: Size,
         target: &mut Picture,
-        at: Point,
+        place: Rect,
     ) -> bool {
-        check(target, at, size);
-        let stride = target.stride_bytes() as u32;
+        let place = Place::to_draw(target, place);
         // SAFETY: as for planar; the palette outlives the call.
         unsafe {
             (self.freerdp.codecs.interleaved_decompress)(
                 self.context.raw,
                 payload.as_ptr(),
                 payload.len() as u32,
-                size.width,
-                size.height,
+                place.width,
+                place.height,
                 depth.bits_per_pixel().into(),
-                target.data_mut().as_mut_ptr(),
+                place.data,
                 BGRX32,
-                stride,
-                at.x as u32,
-                at.y as u32,
-                size.width,
-                size.height,
+                place.stride,
+                place.x,
+                place.y,
+                place.width,
+                place.height,
                 &*self.palette,
             ) != 0
         }
     }
 
-    /// Appends the part of `source` at `at` that is `size` large, at 15, 16 or 24 bits a pixel.
+    /// Appends the part of `source` that lies in `rect`, at 15, 16 or 24 bits a pixel.
     pub fn encode(
         &mut self,
         source: &Picture,
-        at: Point,
-        size: Size,
+        rect: Rect,
         depth: ColorDepth,
         out: &mut Vec<u8>,
     ) -> bool {
-        check(source, at, size);
+        let place = Place::to_read(source, rect);
         let start = out.len();
         let mut bytes = 4 * 64 * 64;
         out.resize(start + bytes as usize, 0);
@@ -169,13 +165,13 @@ impl Interleaved {
                 self.context.raw,
                 out[start..].as_mut_ptr(),
                 &mut bytes,
-                size.width,
-                size.height,
-                source.data().as_ptr(),
+                place.width,
+                place.height,
+                place.data,
                 BGRX32,
-                source.stride_bytes() as u32,
-                at.x as u32,
-                at.y as u32,
+                place.stride,
+                place.x,
+                place.y,
                 &*self.palette,
                 depth.bits_per_pixel().into(),
             ) != 0
@@ -191,24 +187,22 @@ pub fn copy_image(
     payload: &[u8],
     depth: ColorDepth,
     stride_bytes: usize,
-    size: Size,
     target: &mut Picture,
-    at: Point,
+    place: Rect,
 ) -> bool {
-    check(target, at, size);
-    assert!(payload.len() >= stride_bytes * size.height as usize);
+    let place = Place::to_draw(target, place);
+    assert!(payload.len() >= stride_bytes * place.height as usize);
     let palette = palette();
-    let stride = target.stride_bytes() as u32;
     // SAFETY: the source has as many rows as told, and the picture lies in the target.
     unsafe {
         (freerdp.codecs.freerdp_image_copy)(
-            target.data_mut().as_mut_ptr(),
+            place.data,
             BGRX32,
-            stride,
-            at.x as u32,
-            at.y as u32,
-            size.width,
-            size.height,
+            place.stride,
+            place.x,
+            place.y,
+            place.width,
+            place.height,
             payload.as_ptr(),
             pixel_format(depth),
             stride_bytes as u32,

@@ -1,8 +1,8 @@
 use std::ptr;
 
-use oriel_codecs::{Picture, Point, Size};
+use oriel_codecs::{Picture, Rect, Size};
 
-use super::{BGRX32, Context, FreeRdp, check, stream::Stream};
+use super::{BGRX32, Context, FreeRdp, Place, stream::Stream};
 
 /// ClearCodec. FreeRDP has no encoder.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ impl ClearCodec {
     }
 
     /// Decodes the next picture of the connection.
-    pub fn decode(&mut self, payload: &[u8], size: Size, target: &mut Picture, at: Point) -> bool {
-        check(target, at, size);
-        let (stride, whole) = (target.stride_bytes() as u32, target.size());
+    pub fn decode(&mut self, payload: &[u8], target: &mut Picture, place: Rect) -> bool {
+        let place = Place::to_draw(target, place);
+        let whole = target.size();
         // SAFETY: the source has as many bytes as told, and the picture lies in the target, whose
         // size is told with it.
         unsafe {
@@ -33,13 +33,13 @@ impl ClearCodec {
                 self.context.raw,
                 payload.as_ptr(),
                 payload.len() as u32,
-                size.width,
-                size.height,
-                target.data_mut().as_mut_ptr(),
+                place.width,
+                place.height,
+                place.data,
                 BGRX32,
-                stride,
-                at.x as u32,
-                at.y as u32,
+                place.stride,
+                place.x,
+                place.y,
                 whole.width,
                 whole.height,
                 ptr::null(),
@@ -97,25 +97,24 @@ impl NsCodec {
     }
 
     /// Decodes a picture.
-    pub fn decode(&mut self, payload: &[u8], size: Size, target: &mut Picture, at: Point) -> bool {
-        check(target, at, size);
-        let stride = target.stride_bytes() as u32;
+    pub fn decode(&mut self, payload: &[u8], target: &mut Picture, place: Rect) -> bool {
+        let place = Place::to_draw(target, place);
         // SAFETY: the source has as many bytes as told, and the picture lies in the target.
         unsafe {
             (self.freerdp.codecs.nsc_process_message)(
                 self.context.raw,
                 32,
-                size.width,
-                size.height,
+                place.width,
+                place.height,
                 payload.as_ptr(),
                 payload.len() as u32,
-                target.data_mut().as_mut_ptr(),
+                place.data,
                 BGRX32,
-                stride,
-                at.x as u32,
-                at.y as u32,
-                size.width,
-                size.height,
+                place.stride,
+                place.x,
+                place.y,
+                place.width,
+                place.height,
                 FLIP_VERTICAL,
             ) != 0
         }

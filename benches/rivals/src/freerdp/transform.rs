@@ -3,7 +3,7 @@ use std::{ffi::c_void, ptr};
 use oriel_codecs::{Picture, Point, Rect, Size, remotefx::Entropy};
 
 use super::{
-    BGRX32, Context, FreeRdp, check,
+    BGRX32, Context, FreeRdp, Place,
     functions::{Region, RfxContext, RfxRect},
     stream::Stream,
 };
@@ -93,16 +93,14 @@ impl RemoteFxEncoder {
     /// Codes the parts of a picture that lie in `rects`.
     pub fn encode(&mut self, source: &Picture, rects: &[Rect]) -> Option<&[u8]> {
         assert_eq!(source.size(), self.size);
-        for rect in rects {
-            check(source, rect.origin(), rect.size());
-        }
         let rects: Vec<RfxRect> = rects
             .iter()
-            .map(|rect| RfxRect {
-                x: rect.left as u16,
-                y: rect.top as u16,
-                width: rect.width() as u16,
-                height: rect.height() as u16,
+            .map(|rect| Place::to_read(source, *rect))
+            .map(|place| RfxRect {
+                x: place.x as u16,
+                y: place.y as u16,
+                width: place.width as u16,
+                height: place.height as u16,
             })
             .collect();
         self.stream.rewind();
@@ -151,11 +149,10 @@ impl Progressive {
         }
     }
 
-    /// Decodes a payload onto `target`, in which the whole surface lies at `at`. Each is a frame of
+    /// Decodes a payload onto `target`, in which the whole surface lies at `place`. Each is a frame of
     /// its own: FreeRDP gathers the tiles of a frame, and draws wrong ones where they become many.
-    pub fn decode(&mut self, payload: &[u8], size: Size, target: &mut Picture, at: Point) -> bool {
-        check(target, at, size);
-        let stride = target.stride_bytes() as u32;
+    pub fn decode(&mut self, payload: &[u8], target: &mut Picture, place: Rect) -> bool {
+        let place = Place::to_draw(target, place);
         let codecs = self.freerdp.codecs;
         let mut region = Region::blank();
         self.frame += 1;
@@ -166,11 +163,11 @@ impl Progressive {
                 self.context.raw,
                 payload.as_ptr(),
                 payload.len() as u32,
-                target.data_mut().as_mut_ptr(),
+                place.data,
                 BGRX32,
-                stride,
-                at.x as u32,
-                at.y as u32,
+                place.stride,
+                place.x,
+                place.y,
                 &mut region,
                 SURFACE,
                 self.frame,

@@ -1,6 +1,7 @@
 //! What is measured: every codec, both ways, with the bytes that Oriel and FreeRDP make of a picture.
 
 mod bulk;
+mod parts;
 mod raster;
 mod surface;
 mod transform;
@@ -100,6 +101,11 @@ impl Label {
 /// Who encoded what is decoded.
 const ORIEL: &str = "Oriel";
 const FREERDP: &str = "FreeRDP";
+
+/// Bytes of the picture that is drawn.
+fn bytes_of(size: Size) -> usize {
+    size.area() as usize * 4
+}
 
 /// Hands every row of a picture to `push`.
 pub fn run_all(bench: &Bench, source: &Picture, mut push: impl FnMut(Row)) {

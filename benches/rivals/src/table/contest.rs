@@ -162,8 +162,8 @@ impl Machine {
                     times_iron.push(cpu_time(|| assert!(turn(), "it did before")));
                 }
             });
-            times_two.push(wall_time(|| self.pools[1].install(two)));
-            times_all.push(wall_time(|| self.pools[2].install(all)));
+            times_two.push(self.pools[1].install(|| wall_time(two)));
+            times_all.push(self.pools[2].install(|| wall_time(all)));
             if let Some(turn) = &mut free {
                 times_free.push(wall_time(|| assert!(turn(), "it did before")));
             }

@@ -1,15 +1,15 @@
 use oriel_codecs::{
-    ColorDepth, Picture, Point, Rect, Size, alpha,
+    ColorDepth, Palette, Picture, Rect, Size, alpha,
     bitmap::{self, BitmapLayout},
     interleaved::{self, InterleavedScratch},
     planar::{self, PlanarLayout, PlanarOptions, PlanarScratch},
 };
-use oriel_rivals::{
-    freerdp::{self, FreeRdp},
-    ironrdp, palette,
-};
+use oriel_rivals::{cut, freerdp, ironrdp, palette};
 
-use super::{Bench, FREERDP, Label, ORIEL, Row};
+use super::{
+    Bench, FREERDP, Label, ORIEL, Row, bytes_of,
+    parts::{Part, Parts, tiles},
+};
 use crate::table::contest::{Contest, Maker};
 
 pub(super) fn run(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
@@ -39,30 +39,25 @@ pub(super) fn run(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
     }
 }
 
-/// Bytes of the picture that is drawn.
-pub(super) fn bytes_of(size: Size) -> usize {
-    size.area() as usize * 4
-}
-
 fn planar_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
     let size = source.size();
     let layout = PlanarLayout::pipeline(size, false);
     let options = PlanarOptions::default();
-    let (mut payload, mut scratch) = (Vec::new(), PlanarScratch::default());
-    planar::encode(
-        &source.view(),
-        &layout,
-        &options,
-        &mut payload,
-        &mut scratch,
-    );
-    let contest = planar_decoding(bench, size, &payload);
-    push(bench.row(Label::decoding("planar", ORIEL), &contest));
-    if let Some(freerdp) = bench.freerdp() {
-        let mut payload = Vec::new();
-        if freerdp::Planar::new(freerdp, size).encode(source, &mut payload) {
-            let contest = planar_decoding(bench, size, &payload);
-            push(bench.row(Label::decoding("planar", FREERDP), &contest));
+    let mut scratch = PlanarScratch::default();
+    let ours = Parts::of_bands(size, |rect, out| {
+        let band = source.view().sub(&rect).expect("a part of the picture");
+        let layout = PlanarLayout::pipeline(rect.size(), false);
+        planar::encode(&band, &layout, &options, out, &mut scratch);
+        true
+    });
+    let theirs = bench.freerdp().and_then(|freerdp| {
+        let mut codec = freerdp::Planar::new(freerdp, size);
+        Parts::of_bands(size, |rect, out| codec.encode(&cut(source, &rect), out))
+    });
+    for (parts, encoder) in [(ours, ORIEL), (theirs, FREERDP)] {
+        if let Some(parts) = parts {
+            let contest = planar_decoding(bench, size, &parts);
+            push(bench.row(Label::decoding("planar", encoder), &contest));
         }
     }
     let contest = Contest {
@@ -95,27 +90,29 @@ fn planar_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
     push(bench.row(Label::encoding("planar"), &contest));
 }
 
-fn planar_decoding<'a>(bench: &Bench, size: Size, payload: &'a [u8]) -> Contest<'a> {
-    let layout = PlanarLayout::pipeline(size, false);
+fn planar_decoding<'a>(bench: &Bench, size: Size, parts: &'a Parts) -> Contest<'a> {
     Contest {
-        ours: Maker::ours(bytes_of(size), move || {
-            let (mut scratch, mut target) = (PlanarScratch::default(), Picture::new(size));
-            Box::new(move || {
-                let target = &mut target.as_mut();
-                planar::decode(payload, &layout, target, &mut scratch).expect("ours");
-            })
+        ours: parts.ours(|part, target, scratch| {
+            let layout = PlanarLayout::pipeline(part.rect.size(), false);
+            planar::decode(&part.payload, &layout, target, scratch).expect("ours");
         }),
         freerdp: bench.rival(bytes_of(size), move |freerdp| {
             let mut codec = freerdp::Planar::new(freerdp, size);
             let mut target = Picture::new(size);
-            Box::new(move || codec.decode(payload, size, &mut target, Point::new(0, 0)))
+            Box::new(move || {
+                let mut parts = parts.iter();
+                parts.all(|part| codec.decode(&part.payload, &mut target, part.rect))
+            })
         }),
         ironrdp: Some(Maker::rival(bytes_of(size), move || {
             let (mut codec, mut target) = (ironrdp::Planar::default(), Picture::new(size));
             Box::new(move || {
-                let rgb = codec.decode(payload, size);
-                rgb.inspect(|rgb| ironrdp::draw_rgb(rgb, &mut target))
-                    .is_some()
+                parts.iter().all(|part| {
+                    let mut target = target.as_mut();
+                    let target = &mut target.sub(&part.rect).expect("a part of the picture");
+                    let rgb = codec.decode(&part.payload, part.rect.size());
+                    rgb.inspect(|rgb| ironrdp::draw_rgb(rgb, target)).is_some()
+                })
             })
         })),
         amount: size.area(),
@@ -123,9 +120,6 @@ fn planar_decoding<'a>(bench: &Bench, size: Size, payload: &'a [u8]) -> Contest<
         is_decoding: true,
     }
 }
-
-/// A picture in parts that were encoded each by itself.
-type Parts = Vec<(Rect, Vec<u8>)>;
 
 fn interleaved_rows(
     bench: &Bench,
@@ -136,18 +130,25 @@ fn interleaved_rows(
 ) {
     let size = source.size();
     let palette = &palette();
-    let (mut scratch, mut payload) = (InterleavedScratch::default(), Vec::new());
-    interleaved::encode(&source.view(), depth, palette, &mut payload, &mut scratch);
-    let parts = vec![(size.to_rect(), payload)];
-    let contest = interleaved_decoding(bench, size, depth, &parts);
-    push(bench.row(Label::decoding(name, ORIEL), &contest));
-    let tiles = &tiles(size);
+    let mut scratch = InterleavedScratch::default();
+    let ours = Parts::of_bands(size, |rect, out| {
+        let band = source.view().sub(&rect).expect("a part of the picture");
+        interleaved::encode(&band, depth, palette, out, &mut scratch);
+        true
+    });
     let of_freerdp = bench.freerdp().filter(|_| depth != ColorDepth::Indexed8);
-    let parts = of_freerdp.and_then(|freerdp| encode_tiles(freerdp, source, depth, tiles));
-    if let Some(parts) = parts {
-        let contest = interleaved_decoding(bench, size, depth, &parts);
-        push(bench.row(Label::decoding(name, FREERDP), &contest));
+    let theirs = of_freerdp.and_then(|freerdp| {
+        let mut codec = freerdp::Interleaved::new(freerdp, true);
+        Parts::of_tiles(size, |rect, out| codec.encode(source, rect, depth, out))
+    });
+    for (parts, encoder) in [(ours, ORIEL), (theirs, FREERDP)] {
+        if let Some(parts) = parts {
+            let contest = interleaved_decoding(bench, size, depth, palette, &parts);
+            push(bench.row(Label::decoding(name, encoder), &contest));
+        }
     }
+    // FreeRDP's takes no larger ones.
+    let tiles = &tiles(size);
     let contest = Contest {
         ours: Maker::ours(0, move || {
             let (mut scratch, mut out) = (InterleavedScratch::default(), Vec::new());
@@ -166,7 +167,7 @@ fn interleaved_rows(
                 Box::new(move || {
                     tiles.iter().all(|tile| {
                         out.clear();
-                        codec.encode(source, tile.origin(), tile.size(), depth, &mut out)
+                        codec.encode(source, *tile, depth, &mut out)
                     })
                 })
             })
@@ -179,72 +180,34 @@ fn interleaved_rows(
     push(bench.row(Label::encoding(name), &contest));
 }
 
-/// What bitmap updates cut a picture into.
-fn tiles(size: Size) -> Vec<Rect> {
-    let edge = freerdp::Interleaved::MOST_ENCODED_EDGE as i32;
-    let (right, bottom) = (size.width as i32, size.height as i32);
-    let rows = (0..bottom).step_by(edge as usize);
-    rows.flat_map(|top| {
-        let columns = (0..right).step_by(edge as usize);
-        columns.map(move |left| {
-            let whole = Rect::new(0, 0, right, bottom);
-            Rect::new(left, top, left + edge, top + edge).intersect(&whole)
-        })
-    })
-    .collect()
-}
-
-fn encode_tiles(
-    freerdp: FreeRdp,
-    source: &Picture,
-    depth: ColorDepth,
-    tiles: &[Rect],
-) -> Option<Parts> {
-    let mut codec = freerdp::Interleaved::new(freerdp, true);
-    let part = |tile: &Rect| {
-        let mut payload = Vec::new();
-        let is_written = codec.encode(source, tile.origin(), tile.size(), depth, &mut payload);
-        is_written.then_some((*tile, payload))
-    };
-    tiles.iter().map(part).collect()
-}
-
 fn interleaved_decoding<'a>(
     bench: &Bench,
     size: Size,
     depth: ColorDepth,
+    palette: &'a Palette,
     parts: &'a Parts,
 ) -> Contest<'a> {
     Contest {
-        ours: Maker::ours(bytes_of(size), move || {
-            let (mut scratch, mut target) = (InterleavedScratch::default(), Picture::new(size));
-            let palette = palette();
-            Box::new(move || {
-                let mut view = target.as_mut();
-                for (rect, payload) in parts {
-                    let part = &mut view.sub(rect).expect("a part of the picture");
-                    interleaved::decode(payload, rect.size(), depth, &palette, part, &mut scratch)
-                        .expect("ours");
-                }
-            })
+        ours: parts.ours(move |part, target, scratch| {
+            let size = part.rect.size();
+            interleaved::decode(&part.payload, size, depth, palette, target, scratch)
+                .expect("ours");
         }),
         freerdp: bench.rival(bytes_of(size), move |freerdp| {
             let mut codec = freerdp::Interleaved::new(freerdp, false);
             let mut target = Picture::new(size);
             Box::new(move || {
-                parts.iter().all(|(rect, payload)| {
-                    codec.decode(payload, depth, rect.size(), &mut target, rect.origin())
-                })
+                let mut parts = parts.iter();
+                parts.all(|part| codec.decode(&part.payload, depth, &mut target, part.rect))
             })
         }),
         ironrdp: Some(Maker::rival(bytes_of(size), move || {
             let (mut packed, mut target) = (Vec::new(), Picture::new(size));
-            let palette = palette();
             Box::new(move || {
-                parts.iter().all(|(rect, payload)| {
+                parts.iter().all(|Part { rect, payload }| {
                     let is_decoded =
                         ironrdp::decode_interleaved(payload, depth, rect.size(), &mut packed);
-                    ironrdp::draw_packed(&packed, depth, &palette, rect, &mut target);
+                    ironrdp::draw_packed(&packed, depth, palette, rect, &mut target);
                     is_decoded
                 })
             })
@@ -257,23 +220,25 @@ fn interleaved_decoding<'a>(
 
 fn raw_row(bench: &Bench, source: &Picture, name: &'static str, depth: ColorDepth) -> Row {
     let size = source.size();
-    let layout = BitmapLayout::update(size, depth);
     let palette = &palette();
-    let mut payload = Vec::new();
-    bitmap::encode(&source.view(), &layout, palette, &mut payload);
+    let layout = |rect: &Rect| BitmapLayout::update(rect.size(), depth);
+    let parts = &Parts::of_bands(size, |rect, out| {
+        let band = source.view().sub(&rect).expect("a part of the picture");
+        bitmap::encode(&band, &layout(&rect), palette, out);
+        true
+    })
+    .expect("nothing is refused");
     let stride = (size.width as usize * depth.bytes_per_pixel()).next_multiple_of(4);
-    let payload = &payload;
     let contest = Contest {
-        ours: Maker::ours(bytes_of(size), move || {
-            let mut target = Picture::new(size);
-            Box::new(move || {
-                bitmap::decode(payload, &layout, palette, &mut target.as_mut()).expect("ours");
-            })
+        ours: parts.ours(move |part, target, _: &mut ()| {
+            bitmap::decode(&part.payload, &layout(&part.rect), palette, target).expect("ours");
         }),
         freerdp: bench.rival(bytes_of(size), move |freerdp| {
-            let (mut target, at) = (Picture::new(size), Point::new(0, 0));
+            let mut target = Picture::new(size);
             Box::new(move || {
-                freerdp::copy_image(freerdp, payload, depth, stride, size, &mut target, at)
+                parts.iter().all(|Part { rect, payload }| {
+                    freerdp::copy_image(freerdp, payload, depth, stride, &mut target, *rect)
+                })
             })
         }),
         ironrdp: None,
@@ -292,18 +257,26 @@ fn alpha_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
         pixel[3] = if pixel[1] > 200 { 255 } else { pixel[1] };
     }
     let source = &source;
-    let mut payload = Vec::new();
-    alpha::encode(&source.view(), &mut payload);
-    let payload = &payload;
+    let parts = &Parts::of_bands(size, |rect, out| {
+        let band = source.view().sub(&rect).expect("a part of the picture");
+        alpha::encode(&band, out);
+        true
+    })
+    .expect("nothing is refused");
     let contest = Contest {
-        ours: Maker::ours(bytes_of(size), move || {
-            let mut target = Picture::new(size);
-            Box::new(move || alpha::decode(payload, &mut target.as_mut()).expect("ours"))
+        ours: parts.ours(|part, target, _: &mut ()| {
+            alpha::decode(&part.payload, target).expect("ours");
         }),
         freerdp: None,
         ironrdp: Some(Maker::rival(bytes_of(size), move || {
             let mut target = Picture::new(size);
-            Box::new(move || ironrdp::decode_alpha(payload, &mut target))
+            Box::new(move || {
+                parts.iter().all(|part| {
+                    let mut target = target.as_mut();
+                    let target = &mut target.sub(&part.rect).expect("a part of the picture");
+                    ironrdp::decode_alpha(&part.payload, target)
+                })
+            })
         })),
         amount: size.area(),
         has_freerdp_threads: false,

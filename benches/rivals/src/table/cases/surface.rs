@@ -1,15 +1,13 @@
 use oriel_codecs::{
-    Picture, Point, RowOrder, Size,
+    Picture, RowOrder, Size,
     clearcodec::{ClearCodecDecoder, ClearCodecEncoder},
     jpeg::{self, JpegScratch},
     nscodec::{self, NsCodecOptions, NsCodecScratch},
 };
-use oriel_rivals::{freerdp, ironrdp};
+use oriel_rivals::{cut, freerdp, ironrdp};
 
-use super::{Bench, FREERDP, Label, ORIEL, Row, raster::bytes_of};
+use super::{Bench, FREERDP, Label, ORIEL, Row, bytes_of, parts::Parts};
 use crate::table::contest::{Contest, Maker};
-
-const ORIGIN: Point = Point::new(0, 0);
 
 pub(super) fn run(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
     if bench.wants("clearcodec") {
@@ -52,7 +50,7 @@ fn clearcodec_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
             let mut decoder = freerdp::ClearCodec::new(freerdp);
             let (mut target, mut payload) = (Picture::new(size), payload.clone());
             Box::new(move || {
-                let is_decoded = decoder.decode(&payload, size, &mut target, ORIGIN);
+                let is_decoded = decoder.decode(&payload, &mut target, size.to_rect());
                 next_in_sequence(&mut payload);
                 is_decoded
             })
@@ -107,16 +105,24 @@ fn nscodec_rows(
         chroma_subsampling,
         ..NsCodecOptions::default()
     };
-    let (mut payload, mut scratch) = (Vec::new(), NsCodecScratch::default());
-    nscodec::encode(&source.view(), &options, &mut payload, &mut scratch);
-    let contest = nscodec_decoding(bench, size, &payload);
-    push(bench.row(Label::decoding(name, ORIEL), &contest));
-    if let Some(freerdp) = bench.freerdp() {
+    let mut scratch = NsCodecScratch::default();
+    let ours = Parts::of_bands(size, |rect, out| {
+        let band = source.view().sub(&rect).expect("a part of the picture");
+        nscodec::encode(&band, &options, out, &mut scratch);
+        true
+    });
+    let theirs = bench.freerdp().and_then(|freerdp| {
         let mut codec = freerdp::NsCodec::new(freerdp, size);
         codec.set_loss(COLOR_LOSS_LEVEL, chroma_subsampling);
-        if let Some(payload) = codec.encode(source) {
-            let contest = nscodec_decoding(bench, size, payload);
-            push(bench.row(Label::decoding(name, FREERDP), &contest));
+        Parts::of_bands(size, |rect, out| {
+            let payload = codec.encode(&cut(source, &rect));
+            payload.inspect(|payload| out.extend(*payload)).is_some()
+        })
+    });
+    for (parts, encoder) in [(ours, ORIEL), (theirs, FREERDP)] {
+        if let Some(parts) = parts {
+            let contest = nscodec_decoding(bench, size, &parts);
+            push(bench.row(Label::decoding(name, encoder), &contest));
         }
     }
     let contest = Contest {
@@ -145,23 +151,25 @@ fn nscodec_rows(
     push(bench.row(Label::encoding(name), &contest));
 }
 
-fn nscodec_decoding<'a>(bench: &Bench, size: Size, payload: &'a [u8]) -> Contest<'a> {
+fn nscodec_decoding<'a>(bench: &Bench, size: Size, parts: &'a Parts) -> Contest<'a> {
     Contest {
-        ours: Maker::ours(bytes_of(size), move || {
-            let (mut scratch, mut target) = (NsCodecScratch::default(), Picture::new(size));
-            Box::new(move || {
-                let target = &mut target.as_mut();
-                nscodec::decode(payload, RowOrder::BottomUp, target, &mut scratch).expect("ours");
-            })
+        ours: parts.ours(|part, target, scratch| {
+            nscodec::decode(&part.payload, RowOrder::BottomUp, target, scratch).expect("ours");
         }),
         freerdp: bench.rival(bytes_of(size), move |freerdp| {
             let mut codec = freerdp::NsCodec::new(freerdp, size);
             let mut target = Picture::new(size);
-            Box::new(move || codec.decode(payload, size, &mut target, ORIGIN))
+            Box::new(move || {
+                let mut parts = parts.iter();
+                parts.all(|part| codec.decode(&part.payload, &mut target, part.rect))
+            })
         }),
         ironrdp: Some(Maker::rival(0, move || {
             let mut codec = ironrdp::NsCodec::default();
-            Box::new(move || codec.decode(payload, size).is_ok())
+            Box::new(move || {
+                let mut parts = parts.iter();
+                parts.all(|part| codec.decode(&part.payload, part.rect.size()).is_ok())
+            })
         })),
         amount: size.area(),
         has_freerdp_threads: false,
@@ -172,19 +180,24 @@ fn nscodec_decoding<'a>(bench: &Bench, size: Size, payload: &'a [u8]) -> Contest
 fn jpeg_rows(bench: &Bench, source: &Picture, push: &mut dyn FnMut(Row)) {
     const QUALITY: u8 = 80;
     let size = source.size();
-    let mut file = Vec::new();
-    jpeg::encode(&source.view(), QUALITY, &mut file);
-    let file = &file;
+    let parts = &Parts::of_bands(size, |rect, out| {
+        let band = source.view().sub(&rect).expect("a part of the picture");
+        jpeg::encode(&band, QUALITY, out);
+        true
+    })
+    .expect("nothing is refused");
     let contest = Contest {
-        ours: Maker::ours(bytes_of(size), move || {
-            let (mut scratch, mut target) = (JpegScratch::default(), Picture::new(size));
-            Box::new(move || {
-                jpeg::decode(file, &mut target.as_mut(), &mut scratch).expect("ours");
-            })
+        ours: parts.ours(|part, target, scratch: &mut JpegScratch| {
+            jpeg::decode(&part.payload, target, scratch).expect("ours");
         }),
         freerdp: bench.rival(0, move |freerdp| {
             let mut rgb = Vec::new();
-            Box::new(move || freerdp::decode_jpeg(freerdp, file, size, &mut rgb))
+            Box::new(move || {
+                parts.iter().all(|part| {
+                    let size = part.rect.size();
+                    freerdp::decode_jpeg(freerdp, &part.payload, size, &mut rgb)
+                })
+            })
         }),
         ironrdp: None,
         amount: size.area(),

@@ -5,7 +5,7 @@ use oriel_codecs::{
 };
 use oriel_rivals::{freerdp, ironrdp};
 
-use super::{Bench, FREERDP, Label, ORIEL, Row, raster::bytes_of};
+use super::{Bench, FREERDP, Label, ORIEL, Row, bytes_of};
 use crate::table::contest::{Contest, Maker};
 
 const ORIGIN: Point = Point::new(0, 0);
@@ -173,7 +173,7 @@ fn progressive_decoding<'a>(
             let mut target = Picture::new(size);
             Box::new(move || {
                 let mut payloads = payloads.iter();
-                payloads.all(|payload| decoder.decode(payload, size, &mut target, ORIGIN))
+                payloads.all(|payload| decoder.decode(payload, &mut target, size.to_rect()))
             })
         }),
         ironrdp: Some(Maker::rival(
