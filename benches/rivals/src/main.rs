@@ -7,6 +7,9 @@
 //! time of the processor, so that others on the machine do not count. Beside that Oriel runs on two
 //! threads, and Oriel and FreeRDP on all cores, by the clock on the wall.
 //!
+//! Payloads that stand alone are bands of a picture, which our threads share; ClearCodec and bulk
+//! compression have a history, and stay on one.
+//!
 //! Every decoder's pixels end up as BGRA in the picture. IronRDP's interleaved and planar decoders
 //! hand out less than that, and are followed by what `ironrdp-session` does next.
 
