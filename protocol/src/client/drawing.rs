@@ -224,7 +224,18 @@ mod tests {
         let surface = SurfaceId(1);
         let origin = Point::new(10, 20);
         let size = Size::new(100, 50);
-        for command in GraphicsCommand::desktop(surface, size) {
+        for command in [
+            GraphicsCommand::ResetGraphics {
+                size: desktop,
+                monitors: Vec::new(),
+            },
+            GraphicsCommand::CreateSurface {
+                surface,
+                size,
+                format: SurfaceFormat::Xrgb,
+            },
+            GraphicsCommand::MapSurfaceToOutput { surface, origin },
+        ] {
             drawing.handle_pipeline(command, &mut events);
         }
         events.clear();
