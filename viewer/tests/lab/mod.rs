@@ -34,29 +34,32 @@ struct Place {
 }
 
 impl Place {
-    /// The lab as the environment names it for the first of the tests that run at a time; for those
-    /// beside it one that shares nothing with it but the installed servers.
-    fn of_this_test(lab: &Path) -> Self {
-        let number = std::env::var("NEXTEST_TEST_GROUP_SLOT")
-            .ok()
-            .and_then(|slot| slot.parse::<u16>().ok())
-            .unwrap_or(0);
+    /// The lab as the environment names it for a server that runs alone; for those that run beside
+    /// others one that shares nothing but the installed servers.
+    fn of(lab: &Path, server: &str) -> Self {
+        let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok();
+        let slot = slot.and_then(|slot| slot.parse::<u16>().ok());
+        // What an xrdp and a shadow server have in common would be the desktop that one stops.
+        let number = match slot {
+            Some(slot) if !is_xrdp(server) => slot + 1,
+            _ => 0,
+        };
         let state = std::env::var("RDPLAB_STATE").unwrap_or_else(|_| "/tmp/rdplab".to_owned());
         let display = std::env::var("RDPLAB_DISPLAY").unwrap_or_else(|_| ":90".to_owned());
-        let first = Self {
-            lab: lab.to_owned(),
-            state: state.clone().into(),
-            display: display.clone(),
-            port: None,
-        };
+        let lab = lab.to_owned();
         match (number, display.trim_start_matches(':').parse::<u16>()) {
             (1.., Ok(screen)) => Self {
+                lab,
                 state: format!("{state}-{number}").into(),
                 display: format!(":{}", screen + number),
                 port: Some(FIRST_PORT + screen + number),
-                ..first
             },
-            _ => first,
+            _ => Self {
+                lab,
+                state: state.into(),
+                display,
+                port: None,
+            },
         }
     }
 
@@ -76,6 +79,11 @@ impl Place {
 /// Below every port that the servers of a test's own lab listen at; the display's number is added.
 const FIRST_PORT: u16 = 33_000;
 
+/// Whether a server of the lab makes a desktop for each session, rather than show one to all.
+fn is_xrdp(server: &str) -> bool {
+    server.starts_with("xrdp")
+}
+
 /// A server of the lab that runs until it is dropped.
 pub struct Peer {
     place: Place,
@@ -92,7 +100,7 @@ impl Peer {
     /// # Panics
     /// Where it does not start.
     pub fn start(lab: &Path, name: &'static str) -> Self {
-        let place = Place::of_this_test(lab);
+        let place = Place::of(lab, name);
         succeed(place.program("peer").args([name, "install"]));
         succeed(place.program("peer").args([name, "stop"]));
         let ready = succeed(place.program("peer").args([name, "start"]));
@@ -117,7 +125,7 @@ impl Peer {
     }
 
     fn is_xrdp(&self) -> bool {
-        self.name.starts_with("xrdp")
+        is_xrdp(self.name)
     }
 
     /// What moves on the desktop: `idle`, `typing`, `scroll` or `video`.
@@ -195,7 +203,9 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let place = &self.place;
         let _ = place.program("peer").args([self.name, "stop"]).output();
-        let _ = place.program("desktop").arg("stop").output();
+        if !self.is_xrdp() {
+            let _ = place.program("desktop").arg("stop").output();
+        }
     }
 }
 
