@@ -49,6 +49,10 @@ use tiles::{Loss, TileGrid, TileUpdate};
 /// The surface that the desktop is drawn on where the client has the graphics pipeline.
 const SURFACE: SurfaceId = SurfaceId(1);
 
+/// Text and plain colour that keep changing in no more pixels than this are sent exactly: a clock,
+/// a line that is typed in haste. A first frame of video costs more than many of those.
+const MAX_EXACT_MOVING_PX: u64 = 16 * (tiles::TILE_PX * tiles::TILE_PX) as u64;
+
 /// What a client can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientGraphics {
@@ -293,15 +297,16 @@ impl FrameEncoder {
     ) -> Result<(), EncoderError> {
         let has_video = self.avc.is_some() || self.pictures.is_some();
         let mut exact = Vec::new();
-        let mut video = Vec::new();
+        let mut moving = Vec::new();
         self.tiles
             .compare(now, &self.shown, pixels, &damage.rects, |update| {
                 let TileUpdate { changed, hot } = update;
                 match hot {
-                    Some(hot) if has_video => video.push(hot),
+                    Some(hot) if has_video => moving.push((changed, hot)),
                     _ => exact.push(changed),
                 }
             });
+        let video = part_from_text(pixels, moving, &mut exact);
         let due = self.tiles.take_refinements(now);
         for rect in exact.iter().chain(&due.exact).chain(&video) {
             copy_rect(&mut self.shown, pixels, rect);
@@ -424,6 +429,22 @@ impl FrameEncoder {
             points: vec![step.destination],
         });
     }
+}
+
+/// Of what moves like video, tells by its `hot` rectangles what goes as video; what `changed` where
+/// only a little text or plain colour does goes to `exact`.
+fn part_from_text(pixels: &Picture, moving: Vec<(Rect, Rect)>, exact: &mut Vec<Rect>) -> Vec<Rect> {
+    let (pictures, text): (Vec<_>, Vec<_>) = moving
+        .into_iter()
+        .partition(|(changed, _)| classify(pixels, changed) == Content::Picture);
+    let text_area: u64 = text.iter().map(|(changed, _)| changed.size().area()).sum();
+    let mut video: Vec<Rect> = pictures.into_iter().map(|(_, hot)| hot).collect();
+    if text_area <= MAX_EXACT_MOVING_PX {
+        exact.extend(text.into_iter().map(|(changed, _)| changed));
+    } else {
+        video.extend(text.into_iter().map(|(_, hot)| hot));
+    }
+    video
 }
 
 /// A drawing command.
