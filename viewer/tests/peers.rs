@@ -215,7 +215,7 @@ fn a_resized_window_resizes_the_desktop() {
         return;
     };
     let display = VirtualDisplay::start("1600x1000");
-    let _manager = display.spawn("openbox");
+    let _manager = display.manage();
     let folder = tempfile::tempdir().unwrap();
     let truth = folder.path().join("truth.png");
     let mut viewer = peer

@@ -424,6 +424,7 @@ impl App {
         shown.look_if_minimized(now, &self.inbox);
         let was_waiting = shown.layouts.is_waiting();
         if let Some(layout) = shown.layouts.due(now) {
+            tracing::debug!(size = ?layout.rect.size(), "asking for another size of the desktop");
             self.inbox.set_layout(layout);
         }
         if was_waiting && !shown.layouts.is_waiting() {

@@ -313,14 +313,25 @@ impl VirtualDisplay {
         }
     }
 
-    /// Starts a program on it, to be killed with the display.
-    pub fn spawn(&self, program: &str) -> Killed {
-        let child = Command::new(program)
+    /// Has windows managed by openbox until what this returns is dropped. A window that is opened
+    /// while the manager starts may never be shown.
+    pub fn manage(&self) -> Killed {
+        let manager = Command::new("openbox")
             .env("DISPLAY", &self.name)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        Killed(child.unwrap_or_else(|error| panic!("{program}: {error}")))
+        let manager = Killed(manager.expect("openbox is installed by ./dev test"));
+        let is_ready = wait_until(Duration::from_secs(10), || {
+            let output = Command::new("xdotool")
+                .env("DISPLAY", &self.name)
+                .arg("get_num_desktops")
+                .output()
+                .expect("xdotool is installed by ./dev test");
+            output.status.success()
+        });
+        assert!(is_ready, "openbox runs");
+        manager
     }
 
     /// Changes the size of the viewer's window.
