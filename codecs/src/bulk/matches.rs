@@ -137,6 +137,14 @@ pub(super) fn word_at(history: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes)
 }
 
+/// The eight bytes at `at`.
+#[inline(always)]
+pub(super) fn long_word_at(history: &[u8], at: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&history[at..at + 8]);
+    u64::from_le_bytes(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,13 +4,15 @@ use super::Form;
 use crate::bulk::{
     PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
     bits::HighWriter,
-    matches::{Places, common_prefix, word_at},
+    matches::{Places, common_prefix, long_word_at, word_at},
 };
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 4;
-/// Within a match, places past this many are remembered at every [`SPARSE_STEP`]th byte only.
-const DENSE_INSERT_BYTES: usize = 6;
+/// Of the places within a match these are remembered: the first ones,
+const DENSE_INSERT_BYTES: usize = 4;
+/// and from here on every [`SPARSE_STEP`]th.
+const SPARSE_INSERT_START: usize = 7;
 const SPARSE_STEP: usize = 8;
 /// Bytes without a match after which every second, then every third byte is looked at, and so on.
 const PATIENCE_SHIFT: u32 = 5;
@@ -110,79 +112,108 @@ impl Compressor {
         let most_bytes = end - first;
         // A literal has nine bits at most. A match has no more bits than its literals.
         self.bits.begin(most_bytes * 9 / 8 + 8);
-        let mut pending = first;
+        // A local one stays in registers.
+        let mut bits = std::mem::take(&mut self.bits);
         let mut at = first;
         let mut misses = 0;
         while at + Places::HASH_BYTES <= end {
             let Some((place, length)) = self.find(at, end) else {
                 misses += 1;
-                at += (1 + (misses >> PATIENCE_SHIFT)).min(MAX_STEP);
+                let step = (1 + (misses >> PATIENCE_SHIFT)).min(MAX_STEP).min(end - at);
+                if step == 1 {
+                    let (code, code_bits) = literal(self.history[at]);
+                    bits.put(code, code_bits);
+                } else {
+                    literals(&mut bits, &self.history, at..at + step);
+                }
+                at += step;
                 continue;
             };
             misses = 0;
-            literals(&mut self.bits, &self.history, pending..at);
-            self.put_match(at - place, length);
+            self.put_match(&mut bits, at - place, length);
             let after = at + length;
-            self.insert_between(at + 1, after.min(end - Places::HASH_BYTES));
+            self.insert_within(at, after);
             at = after;
-            pending = after;
-            if self.bits.len() >= most_bytes {
+            if bits.len() >= most_bytes {
+                self.bits = bits;
                 return false;
             }
         }
-        literals(&mut self.bits, &self.history, pending..end);
-        self.bits.finish().len() < most_bytes
+        literals(&mut bits, &self.history, at..end);
+        let is_smaller = bits.finish().len() < most_bytes;
+        self.bits = bits;
+        is_smaller
     }
 
     /// The match known for `at`: its place and its length. Remembers the place.
     #[inline(always)]
     fn find(&mut self, at: usize, end: usize) -> Option<(usize, usize)> {
         let history = &*self.history;
-        let word = word_at(history, at);
-        let place = self.places.swap(word, at);
-        if place >= at || (word_at(history, place) ^ word) << 8 != 0 {
-            return None;
-        }
-        let length = Places::HASH_BYTES
-            + common_prefix(
-                &history[place + Places::HASH_BYTES..end],
-                &history[at + Places::HASH_BYTES..end],
-            );
-        Some((place, length))
+        let word = long_word_at(history, at);
+        let place = self.places.swap(word as u32, at);
+        let differing = long_word_at(history, place) ^ word;
+        let most = end - at;
+        let length = if differing == 0 && most > 8 && place < at {
+            8 + common_prefix(&history[place + 8..end], &history[at + 8..end])
+        } else {
+            most.min(differing.trailing_zeros() as usize / 8)
+        };
+        (place < at && length >= Places::HASH_BYTES).then_some((place, length))
     }
 
-    /// Remembers the places inside a match, the far ones of a long one sparsely.
-    fn insert_between(&mut self, first: usize, end: usize) {
-        let dense_end = end.min(first + DENSE_INSERT_BYTES);
-        for at in (first..dense_end).chain((dense_end..end).step_by(SPARSE_STEP)) {
+    /// Remembers places within the match from `at` to `after`.
+    #[inline(always)]
+    fn insert_within(&mut self, at: usize, after: usize) {
+        // How long a short match is nobody foretells: as many places whatever it is.
+        for ahead in 1..=DENSE_INSERT_BYTES {
+            let at = (at + ahead).min(after - 1);
+            self.places.swap(word_at(&self.history, at), at);
+        }
+        for at in (at + SPARSE_INSERT_START..after).step_by(SPARSE_STEP) {
             self.places.swap(word_at(&self.history, at), at);
         }
     }
 
     #[inline(always)]
-    fn put_match(&mut self, distance: usize, length: usize) {
+    fn put_match(&self, bits: &mut HighWriter, distance: usize, length: usize) {
         let classes = self.form.classes();
-        let class = classes
-            .iter()
-            .find(|class| distance >= class.base as usize)
-            .unwrap_or(&classes[3]);
+        let nearer = |class: usize| usize::from(distance < classes[class].base as usize);
+        let class = &classes[nearer(0) + nearer(1) + nearer(2)];
         let offset = distance as u64 - u64::from(class.base);
         let offset = u64::from(class.prefix) << class.value_bits | offset;
-        // One less than its bits as ones, a zero, the bits below its highest; a zero for three.
-        let (code, code_bits) = if length == 3 {
-            (0, 1)
-        } else {
-            let value_bits = length.ilog2();
-            let ones = (1u64 << value_bits) - 2;
-            let below = length as u64 & ((1 << value_bits) - 1);
-            (ones << value_bits | below, 2 * value_bits)
+        let (code, code_bits) = match SHORT_LENGTHS.get(length) {
+            Some(&(code, bits)) => (u64::from(code), u32::from(bits)),
+            None => length_code(length),
         };
         // Both have 50 bits at most.
         let offset_bits = class.prefix_bits + class.value_bits;
-        self.bits
-            .put(offset << code_bits | code, offset_bits + code_bits);
+        bits.put(offset << code_bits | code, offset_bits + code_bits);
     }
 }
+
+/// A length's code and its bits: one less than its bits as ones, a zero, the bits below its
+/// highest; a zero for three.
+const fn length_code(length: usize) -> (u64, u32) {
+    if length == 3 {
+        return (0, 1);
+    }
+    let value_bits = length.ilog2();
+    let ones = (1u64 << value_bits) - 2;
+    let below = length as u64 & ((1 << value_bits) - 1);
+    (ones << value_bits | below, 2 * value_bits)
+}
+
+/// Codes of lengths and their bits.
+static SHORT_LENGTHS: [(u16, u8); 64] = {
+    let mut codes = [(0, 0); 64];
+    let mut length = Places::HASH_BYTES;
+    while length < codes.len() {
+        let (code, bits) = length_code(length);
+        codes[length] = (code as u16, bits as u8);
+        length += 1;
+    }
+    codes
+};
 
 #[inline(always)]
 fn literals(bits: &mut HighWriter, history: &[u8], mut range: Range<usize>) {
