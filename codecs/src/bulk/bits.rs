@@ -1,12 +1,14 @@
-//! Bits of compressed streams: looks at them that show a whole token, and writers of words.
+//! Bits of compressed streams: readers that hold the next token in a register, and writers of
+//! words.
 //!
-//! Readers look into a copy of the data behind which [`PADDING_BYTES`] zeros stand, so that a look
-//! needs no question whether the end is near; whoever looks compares the place afterwards.
+//! Readers read a copy of the data behind which [`PADDING_BYTES`] zeros stand, and zeros for ever
+//! after, so that a look needs no question whether the end is near; whoever looks compares the
+//! place afterwards.
 
-/// Zeros behind the data of a [`peek_high`] or [`peek_low`].
+/// Zeros behind the data of a reader.
 pub(super) const PADDING_BYTES: usize = 8;
-/// Bits that a look is sure to show, wherever in a byte it starts.
-pub(super) const PEEK_BITS: u32 = 57;
+/// Bits that a refill is sure to show.
+pub(super) const LOOK_BITS: u32 = 56;
 
 /// Fills `padded` with `data` and the zeros behind it.
 pub(super) fn pad(padded: &mut Vec<u8>, data: &[u8]) {
@@ -16,24 +18,70 @@ pub(super) fn pad(padded: &mut Vec<u8>, data: &[u8]) {
     padded.extend_from_slice(&[0; PADDING_BYTES]);
 }
 
-fn word_at(padded: &[u8], bit: usize) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    if let Some(tail) = padded.get(bit / 8..bit / 8 + 8) {
-        bytes.copy_from_slice(tail);
-    }
-    bytes
+macro_rules! reader {
+    ($(#[$doc:meta])* $name:ident, $from_bytes:ident, $fresh_shift:tt, $skip:tt) => {
+        $(#[$doc])*
+        ///
+        /// Where the next word is loaded is known long before its bits are wanted, so that no load
+        /// of the stream stands between a token and the one after it.
+        pub(super) struct $name<'a> {
+            padded: &'a [u8],
+            /// The byte that is loaded next.
+            at: usize,
+            word: u64,
+            /// Bits of the word that were taken from the bytes before `at`. Others may be there.
+            held_bits: u32,
+        }
+
+        impl<'a> $name<'a> {
+            /// A reader of what [`pad`] has filled.
+            pub(super) fn new(padded: &'a [u8]) -> Self {
+                Self { padded, at: 0, word: 0, held_bits: 0 }
+            }
+
+            /// The next bits, [`LOOK_BITS`] at least.
+            #[inline(always)]
+            pub(super) fn refill(&mut self) -> u64 {
+                let mut bytes = [0; 8];
+                if let Some(fresh) = self.padded.get(self.at..self.at + 8) {
+                    bytes.copy_from_slice(fresh);
+                }
+                self.word |= u64::$from_bytes(bytes) $fresh_shift self.held_bits;
+                self.at += (63 - self.held_bits) as usize / 8;
+                self.held_bits |= 56;
+                self.word
+            }
+
+            /// The next bits, as many as the last refill showed and were not taken since.
+            #[inline(always)]
+            pub(super) fn word(&self) -> u64 {
+                self.word
+            }
+
+            /// Takes bits, no more than those.
+            #[inline(always)]
+            pub(super) fn skip(&mut self, bits: u32) {
+                self.word $skip bits;
+                self.held_bits -= bits;
+            }
+
+            /// Bits taken so far.
+            #[inline(always)]
+            pub(super) fn position(&self) -> usize {
+                8 * self.at - self.held_bits as usize
+            }
+        }
+    };
 }
 
-/// The stream from `bit` on, high bit first, at the top of a word.
-#[inline(always)]
-pub(super) fn peek_high(padded: &[u8], bit: usize) -> u64 {
-    u64::from_be_bytes(word_at(padded, bit)) << (bit % 8)
+reader! {
+    /// A stream whose bits are read high bit first; the next ones are at the top of the word.
+    HighReader, from_be_bytes, >>, <<=
 }
 
-/// The stream from `bit` on, low bit first, at the bottom of a word.
-#[inline(always)]
-pub(super) fn peek_low(padded: &[u8], bit: usize) -> u64 {
-    u64::from_le_bytes(word_at(padded, bit)) >> (bit % 8)
+reader! {
+    /// A stream whose bits are read low bit first; the next ones are at the bottom of the word.
+    LowReader, from_le_bytes, <<, >>=
 }
 
 macro_rules! writer {
@@ -126,12 +174,34 @@ mod tests {
         let (mut padded_high, mut padded_low) = (Vec::new(), Vec::new());
         pad(&mut padded_high, high.finish());
         pad(&mut padded_low, low.finish());
-        let mut bit = 0;
+        let (mut high, mut low) = (HighReader::new(&padded_high), LowReader::new(&padded_low));
+        let mut position = 0;
         for &(value, bits) in &values {
-            let seen = peek_high(&padded_high, bit).checked_shr(64 - bits);
+            let seen = high.refill().checked_shr(64 - bits);
             assert_eq!(seen.unwrap_or(0), value);
-            assert_eq!(peek_low(&padded_low, bit) & ((1 << bits) - 1), value);
-            bit += bits as usize;
+            assert_eq!(low.refill() & ((1 << bits) - 1), value);
+            high.skip(bits);
+            low.skip(bits);
+            position += bits as usize;
+            assert_eq!((high.position(), low.position()), (position, position));
+        }
+    }
+
+    #[test]
+    fn behind_the_end_there_are_zeros() {
+        let mut padded = Vec::new();
+        pad(&mut padded, &[0xFF; 3]);
+        let (mut high, mut low) = (HighReader::new(&padded), LowReader::new(&padded));
+        for _ in 0..3 {
+            assert_eq!(high.refill() >> 56, 0xFF);
+            assert_eq!(low.refill() & 0xFF, 0xFF);
+            high.skip(8);
+            low.skip(8);
+        }
+        for _ in 0..40 {
+            assert_eq!((high.refill(), low.refill()), (0, 0));
+            high.skip(29);
+            low.skip(29);
         }
     }
 }

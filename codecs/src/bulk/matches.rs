@@ -76,6 +76,22 @@ pub(super) fn copy_exactly(buffer: &mut [u8], cursor: usize, distance: usize, le
     }
 }
 
+/// Moves `from..to` of `buffer` to its front.
+///
+/// By small blocks: where the distance is a little less than some pages, as for histories that move
+/// by half, the wide loads of `memmove` look as if they read what was just stored, and it takes
+/// some processors fifteen times as long.
+pub(super) fn move_to_front(buffer: &mut [u8], from: usize, to: usize) {
+    const BLOCK_BYTES: usize = 64;
+    let blocks_end = (to - from) / BLOCK_BYTES * BLOCK_BYTES;
+    for at in (0..blocks_end).step_by(BLOCK_BYTES) {
+        let mut bytes = [0; BLOCK_BYTES];
+        bytes.copy_from_slice(&buffer[from + at..][..BLOCK_BYTES]);
+        buffer[at..][..BLOCK_BYTES].copy_from_slice(&bytes);
+    }
+    buffer.copy_within(from + blocks_end..to, blocks_end);
+}
+
 /// How many bytes `a` and `b` begin with alike.
 #[inline]
 pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
@@ -165,6 +181,17 @@ mod tests {
                 copy_exactly(&mut exact, 100, distance, length);
                 assert_eq!(exact, expected);
             }
+        }
+    }
+
+    #[test]
+    fn what_moves_to_the_front_moves_whole_and_nothing_else_does() {
+        for (from, to) in [(1, 1), (1, 300), (7, 64), (64, 500), (130, 261), (400, 500)] {
+            let mut buffer: Vec<u8> = (0..500).map(|i| (i * 7) as u8).collect();
+            let mut expected = buffer.clone();
+            expected.copy_within(from..to, 0);
+            move_to_front(&mut buffer, from, to);
+            assert_eq!(buffer, expected);
         }
     }
 

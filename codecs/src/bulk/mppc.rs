@@ -11,6 +11,7 @@
 
 mod compressor;
 mod decompressor;
+mod tokens;
 
 pub use compressor::Compressor;
 pub use decompressor::Decompressor;
@@ -47,14 +48,6 @@ impl Form {
         match self {
             Self::K8 => &CLASSES_8K,
             Self::K64 => &CLASSES_64K,
-        }
-    }
-
-    /// Most ones of a distance's prefix.
-    const fn most_distance_ones(self) -> u32 {
-        match self {
-            Self::K8 => 4,
-            Self::K64 => 5,
         }
     }
 

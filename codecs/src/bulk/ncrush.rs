@@ -27,20 +27,24 @@ const KEPT_BYTES: usize = HISTORY_BYTES / 2;
 /// `PACKET_COMPR_TYPE_RDP6`.
 const COMPRESSION_TYPE: u8 = 2;
 
-/// The distances used last.
+/// The distances used last, sixteen bits each, the newest lowest.
 #[derive(Clone, Copy, Debug, Default)]
-struct OffsetCache([u16; 4]);
+struct OffsetCache(u64);
 
 impl OffsetCache {
+    fn get(self, index: usize) -> u16 {
+        (self.0 >> (16 * index)) as u16
+    }
+
     /// A distance that is told at length.
     fn push(&mut self, distance: u16) {
-        let [a, b, c, _] = self.0;
-        self.0 = [distance, a, b, c];
+        self.0 = self.0 << 16 | u64::from(distance);
     }
 
     /// A distance that is told by its place, which it changes with the first.
     fn promote(&mut self, index: usize) -> u16 {
-        self.0.swap(0, index);
-        self.0[0]
+        let change = u64::from(self.get(index) ^ self.get(0));
+        self.0 ^= change | change << (16 * index);
+        self.get(0)
     }
 }

@@ -1,7 +1,10 @@
-use super::Form;
+use super::{
+    Form,
+    tokens::{DISTANCES_8K, DISTANCES_64K, any_length, short_length, short_length_bits},
+};
 use crate::bulk::{
     BulkError, PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
-    bits::{PEEK_BITS, pad, peek_high},
+    bits::{HighReader, LOOK_BITS, pad},
     matches::{COPY_SLACK_BYTES, copy_match},
 };
 
@@ -16,11 +19,11 @@ const MAX_LITERAL_BITS: u32 = 9;
 #[derive(Debug)]
 pub struct Decompressor {
     form: Form,
-    /// What has been written since the cursor was last at the front.
+    /// The whole history as it was when the cursor went to the front the last time, and what has
+    /// been written since: a distance beyond the front means the rest of the history, and so
+    /// reaches it. Short copies scribble behind the cursor, where nothing counts.
     history: Box<[u8]>,
-    /// The whole history as it was when the cursor went to the front the last time. A distance
-    /// beyond the front means the rest of it: short copies scribble in `history`, not here.
-    before: Box<[u8]>,
+    /// Never before the second half.
     cursor: usize,
     /// The message at hand with zeros behind it.
     padded: Vec<u8>,
@@ -32,9 +35,8 @@ impl Decompressor {
         let bytes = form.history_bytes();
         Self {
             form,
-            history: vec![0; bytes + COPY_SLACK_BYTES].into(),
-            before: vec![0; bytes].into(),
-            cursor: 0,
+            history: vec![0; 2 * bytes + COPY_SLACK_BYTES].into(),
+            cursor: bytes,
             padded: Vec::new(),
         }
     }
@@ -44,76 +46,85 @@ impl Decompressor {
     /// # Errors
     /// Where the data is not what a compressor writes; see [`BulkError`].
     pub fn decompress<'a>(&'a mut self, flags: u8, data: &'a [u8]) -> Result<&'a [u8], BulkError> {
+        let front = self.form.history_bytes();
         if flags & PACKET_FLUSHED != 0 {
-            self.before.fill(0);
-            self.cursor = 0;
+            self.history[..front].fill(0);
+            self.cursor = front;
         } else if flags & PACKET_AT_FRONT != 0 {
-            self.before[..self.cursor].copy_from_slice(&self.history[..self.cursor]);
-            self.cursor = 0;
+            let (before, since) = self.history.split_at_mut(front);
+            let bytes = self.cursor - front;
+            before[..bytes].copy_from_slice(&since[..bytes]);
+            self.cursor = front;
         }
         if flags & PACKET_COMPRESSED == 0 {
             return Ok(data);
         }
         let first = self.cursor;
         pad(&mut self.padded, data);
-        self.expand(data.len() * 8)?;
+        let end_bit = data.len() * 8;
+        match self.form {
+            Form::K8 => self.expand(Form::K8, end_bit)?,
+            Form::K64 => self.expand(Form::K64, end_bit)?,
+        }
         Ok(&self.history[first..self.cursor])
     }
 
     /// Expands the tokens of `padded` up to `end_bit` to the cursor.
-    fn expand(&mut self, end_bit: usize) -> Result<(), BulkError> {
-        let form = self.form;
-        let (classes, most_ones) = (form.classes(), form.most_distance_ones());
+    #[inline(always)]
+    fn expand(&mut self, form: Form, end_bit: usize) -> Result<(), BulkError> {
         let size = form.history_bytes();
-        let history = &mut self.history[..size + COPY_SLACK_BYTES];
+        let end = 2 * size;
+        let distances = match form {
+            Form::K8 => &DISTANCES_8K,
+            Form::K64 => &DISTANCES_64K,
+        };
+        let history = &mut self.history[..end + COPY_SLACK_BYTES];
         let mut cursor = self.cursor;
-        let mut bit = 0;
-        while bit + MIN_TOKEN_BITS <= end_bit {
-            let word = peek_high(&self.padded, bit);
-            if word >> 62 != 0b11 {
-                let is_near_end = end_bit - bit < 64;
-                let (bytes, count, bits) = literals(word, is_near_end);
-                bit += bits as usize;
-                if bit > end_bit {
+        let mut bits = HighReader::new(&self.padded);
+        while bits.position() + MIN_TOKEN_BITS <= end_bit {
+            let word = bits.refill();
+            // Whether a literal goes before a match nobody foretells: the same steps either way.
+            let is_literal = word >> 62 != 0b11;
+            let is_high = word >> 63;
+            history[cursor] = ((word >> (56 - is_high)) & 0x7f | is_high << 7) as u8;
+            cursor += usize::from(is_literal);
+            bits.skip(if is_literal { 8 | is_high as u32 } else { 0 });
+            let word = bits.word();
+            if word >> 62 != 0b11 || bits.position() + MIN_TOKEN_BITS > end_bit {
+                // More literals, or the end.
+                if bits.position() + 64 <= end_bit {
+                    let (bytes, count, used) = literals(word);
+                    bits.skip(used);
+                    history[cursor..cursor + 8].copy_from_slice(&bytes.to_le_bytes());
+                    cursor += count;
+                } else if bits.position() > end_bit {
                     return Err(BulkError::Truncated);
                 }
-                history[cursor..cursor + 8].copy_from_slice(&bytes.to_le_bytes());
-                cursor += count;
-                if cursor > size {
+                if cursor > end {
                     return Err(BulkError::HistoryOverflow);
                 }
                 continue;
             }
-            let ones = word.leading_ones().min(most_ones);
-            let class = &classes[(ones - 2) as usize & 3];
-            let rest = word << class.prefix_bits;
-            let distance = class.base as usize + (rest >> (64 - class.value_bits)) as usize;
-            let (length, length_bits) =
-                match_length(rest << class.value_bits, form.most_length_ones())?;
-            bit += (class.prefix_bits + class.value_bits + length_bits) as usize;
-            if bit > end_bit {
+            bits.skip(distances.bits(word));
+            let distance = distances.value(word);
+            let word = bits.word();
+            bits.skip(short_length_bits(word));
+            let mut length = short_length(word);
+            if length == 0 {
+                let (long, length_bits) = any_length(bits.refill(), form.most_length_ones())?;
+                bits.skip(length_bits);
+                length = long;
+            }
+            if bits.position() > end_bit {
                 return Err(BulkError::Truncated);
             }
-            if length > size - cursor {
+            if cursor + length > end {
                 return Err(BulkError::HistoryOverflow);
             }
             if distance == 0 || distance > size {
                 return Err(BulkError::InvalidDistance(distance as u32));
             }
-            if distance <= cursor {
-                copy_match(history, cursor, distance, length);
-            } else {
-                let mut source = size + cursor - distance;
-                for at in cursor..cursor + length {
-                    // The source runs ahead of the cursor until it starts over at the front.
-                    history[at] = if source >= at {
-                        self.before[source]
-                    } else {
-                        history[source]
-                    };
-                    source = if source + 1 == size { 0 } else { source + 1 };
-                }
-            }
+            copy_match(history, cursor, distance, length);
             cursor += length;
         }
         self.cursor = cursor;
@@ -122,9 +133,9 @@ impl Decompressor {
 }
 
 /// The literals that `word` begins with, lowest byte first, how many they are and their bits:
-/// all that a look shows, one alone with `is_single`. There is at least one.
+/// all that a look shows. There is at least one.
 #[inline(always)]
-fn literals(mut word: u64, is_single: bool) -> (u64, usize, u32) {
+fn literals(mut word: u64) -> (u64, usize, u32) {
     let (mut bytes, mut count, mut used) = (0, 0, 0);
     loop {
         let is_high = word >> 63;
@@ -133,26 +144,10 @@ fn literals(mut word: u64, is_single: bool) -> (u64, usize, u32) {
         count += 1;
         used += 8 + is_high as u32;
         word <<= 8 + is_high;
-        if is_single || used + MAX_LITERAL_BITS > PEEK_BITS || word >> 62 == 0b11 {
+        if used + 2 * MAX_LITERAL_BITS > LOOK_BITS || word >> 62 == 0b11 {
             return (bytes, count, used);
         }
     }
-}
-
-/// The length at the top of `word`, and the bits it takes: as many ones as the length has bits
-/// less one, a zero, and the bits below its highest; 3 is a lone zero.
-#[inline(always)]
-fn match_length(word: u64, most_ones: u32) -> Result<(usize, u32), BulkError> {
-    let ones = word.leading_ones();
-    if ones == 0 {
-        return Ok((3, 1));
-    }
-    if ones > most_ones {
-        return Err(BulkError::ReservedToken);
-    }
-    let value_bits = ones + 1;
-    let value = (word << (ones + 1)) >> (64 - value_bits);
-    Ok(((1 << value_bits) + value as usize, ones + 1 + value_bits))
 }
 
 #[cfg(test)]
@@ -282,7 +277,30 @@ mod tests {
     }
 
     #[test]
-    fn zeros_that_fill_up_the_last_byte_are_no_literal() {
+    fn what_fills_up_the_last_byte_is_no_token() {
         assert_eq!(expand_one(Form::K64, "101111111").unwrap(), [0xFF]);
+        let ones = "101111111 1111111";
+        assert_eq!(expand_one(Form::K64, ones).unwrap(), [0xFF]);
+    }
+
+    #[test]
+    fn literals_before_a_match_are_all_taken_however_many_they_are() {
+        for form in [Form::K8, Form::K64] {
+            let near = match form {
+                Form::K8 => "1111 000001 0",
+                Form::K64 => "11111 000001 0",
+            };
+            for count in 0..20 {
+                let run: String = (0..count)
+                    .map(|i| ["01111111", "100000001"][i % 2])
+                    .collect();
+                let wire = format!("00000001 {near} {run} {near}").repeat(3);
+                let mut expected = vec![1; 4];
+                expected.extend((0..count).map(|i| [0x7F, 0x81][i % 2]));
+                let last = expected[expected.len() - 1];
+                expected.extend([last; 3]);
+                assert_eq!(expand_one(form, &wire).unwrap(), expected.repeat(3));
+            }
+        }
     }
 }

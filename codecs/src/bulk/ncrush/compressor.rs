@@ -8,7 +8,7 @@ use super::{
 use crate::bulk::{
     PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
     bits::LowWriter,
-    matches::{Places, common_prefix, word_at},
+    matches::{Places, common_prefix, move_to_front, word_at},
 };
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
@@ -82,7 +82,7 @@ impl Compressor {
         }
         if self.cursor + data.len() > HISTORY_BYTES - MARGIN_BYTES {
             let kept = self.cursor - KEPT_BYTES;
-            self.history.copy_within(kept..self.cursor, 0);
+            move_to_front(&mut self.history, kept, self.cursor);
             self.places.rebase(kept);
             self.cursor = KEPT_BYTES;
             self.pending = Pending::Slide;
@@ -145,7 +145,7 @@ impl Compressor {
         let end = end.min(at + MAX_LENGTH);
         let word = word_at(history, at);
         let newest = self.places.swap(word, at);
-        let last = usize::from(self.cache.0[0]);
+        let last = usize::from(self.cache.get(0));
         let mut best = (0, Places::HASH_BYTES - 1);
         // The distance used last costs least.
         for place in [at.wrapping_sub(last), newest] {
@@ -178,11 +178,7 @@ impl Compressor {
     #[inline(always)]
     fn put_match(&mut self, distance: usize, length: usize) {
         debug_assert!(length >= MIN_LENGTH);
-        let known = self
-            .cache
-            .0
-            .iter()
-            .position(|&d| usize::from(d) == distance);
+        let known = (0..4).find(|&index| usize::from(self.cache.get(index)) == distance);
         match known {
             Some(index) => {
                 self.cache.promote(index);

@@ -1,14 +1,14 @@
 use super::{
     HISTORY_BYTES, KEPT_BYTES, OffsetCache,
     tokens::{
-        LENGTH_LOOK_BITS, LENGTHS_SEEN, LONG_SYMBOLS_SEEN, SYMBOL_LOOK_BITS, SYMBOLS_SEEN, Token,
-        kind,
+        LENGTH_LOOK_BITS, LENGTHS_SEEN, LONG_SYMBOLS_SEEN, REPEAT_BITS, REPEATS, REPEATS_SEEN,
+        SYMBOL_LOOK_BITS, SYMBOLS_SEEN, Token, kind,
     },
 };
 use crate::bulk::{
     BulkError, PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
-    bits::{PEEK_BITS, pad, peek_low},
-    matches::{COPY_SLACK_BYTES, copy_match},
+    bits::{LOOK_BITS, LowReader, pad},
+    matches::{COPY_SLACK_BYTES, copy_match, move_to_front},
 };
 
 /// Expands what a [`Compressor`](super::Compressor) has packed, message by message, in order.
@@ -51,7 +51,7 @@ impl Decompressor {
         } else if flags & PACKET_AT_FRONT != 0 {
             let kept = self.cursor.checked_sub(KEPT_BYTES);
             let kept = kept.ok_or(BulkError::HistoryUnderflow)?;
-            self.history.copy_within(kept..self.cursor, 0);
+            move_to_front(&mut self.history, kept, self.cursor);
             self.cursor = KEPT_BYTES;
         }
         if flags & PACKET_COMPRESSED == 0 {
@@ -67,25 +67,16 @@ impl Decompressor {
     fn expand(&mut self, end_bit: usize) -> Result<(), BulkError> {
         let history = &mut self.history[..HISTORY_BYTES + COPY_SLACK_BYTES];
         let mut cursor = self.cursor;
-        let mut bit = 0;
+        let mut cache = self.cache;
+        let mut bits = LowReader::new(&self.padded);
         loop {
-            let mut word = peek_low(&self.padded, bit);
-            let mut token = symbol(word);
+            let word = bits.refill();
+            let token = symbol(word);
             if token.kind == kind::LITERAL {
                 // Literals come in flocks: take all that this look shows.
-                let (mut bytes, mut count, mut used) = (0u64, 0, 0);
-                while token.kind == kind::LITERAL {
-                    bytes |= u64::from(token.base) << (8 * count);
-                    count += 1;
-                    used += u32::from(token.code_bits);
-                    word >>= token.code_bits;
-                    if used + SYMBOL_LOOK_BITS > PEEK_BITS {
-                        break;
-                    }
-                    token = SYMBOLS_SEEN[(word & ((1 << SYMBOL_LOOK_BITS) - 1)) as usize];
-                }
-                bit += used as usize;
-                if bit > end_bit {
+                let (bytes, count, used) = literals(word, token);
+                bits.skip(used);
+                if bits.position() > end_bit {
                     return Err(BulkError::Truncated);
                 }
                 history[cursor..cursor + 8].copy_from_slice(&bytes.to_le_bytes());
@@ -95,30 +86,31 @@ impl Decompressor {
                 }
                 continue;
             }
-            if token.code_bits == 0 {
+            if token.bits == 0 {
                 return Err(BulkError::ReservedToken);
             }
-            bit += usize::from(token.code_bits);
-            word >>= token.code_bits;
-            let distance = match token.kind {
-                kind::END => break,
-                kind::CACHED => self.cache.promote(usize::from(token.base & 3)),
-                value_bits => {
-                    let distance = token.base + (word & ((1 << value_bits) - 1)) as u16;
-                    bit += usize::from(value_bits);
-                    word >>= value_bits;
-                    self.cache.push(distance);
-                    distance
+            let (distance, length) = if (word ^ REPEATS).trailing_zeros() >= REPEAT_BITS {
+                (cache.get(0), repeats(&mut bits))
+            } else {
+                bits.skip(u32::from(token.bits));
+                let distance = match token.kind {
+                    kind::END => break,
+                    kind::CACHED => cache.promote(usize::from(token.base & 3)),
+                    _ => {
+                        let distance = token.value(word);
+                        cache.push(distance);
+                        distance
+                    }
+                };
+                let word = bits.word();
+                let token = LENGTHS_SEEN[(word & ((1 << LENGTH_LOOK_BITS) - 1)) as usize];
+                if token.bits == 0 {
+                    return Err(BulkError::ReservedToken);
                 }
+                bits.skip(u32::from(token.bits));
+                (distance, usize::from(token.value(word)))
             };
-            let token = LENGTHS_SEEN[(word & ((1 << LENGTH_LOOK_BITS) - 1)) as usize];
-            if token.code_bits == 0 {
-                return Err(BulkError::ReservedToken);
-            }
-            word >>= token.code_bits;
-            let length = usize::from(token.base) + (word & ((1 << token.kind) - 1)) as usize;
-            bit += usize::from(token.code_bits + token.kind);
-            if bit > end_bit {
+            if bits.position() > end_bit {
                 return Err(BulkError::Truncated);
             }
             let distance = usize::from(distance);
@@ -131,11 +123,47 @@ impl Decompressor {
             copy_match(history, cursor, distance, length);
             cursor += length;
         }
-        if bit > end_bit {
+        if bits.position() > end_bit {
             return Err(BulkError::Truncated);
         }
+        self.cache = cache;
         self.cursor = cursor;
         Ok(())
+    }
+}
+
+/// The literals that `word` begins with, of which `token` is the first, lowest byte first; how many
+/// they are and their bits.
+#[inline(always)]
+fn literals(mut word: u64, mut token: Token) -> (u64, usize, u32) {
+    let (mut bytes, mut count, mut used) = (0u64, 0, 0);
+    loop {
+        bytes |= u64::from(token.base) << (8 * count);
+        count += 1;
+        used += u32::from(token.bits);
+        word >>= token.bits;
+        if used + SYMBOL_LOOK_BITS > LOOK_BITS {
+            break;
+        }
+        token = SYMBOLS_SEEN[(word & ((1 << SYMBOL_LOOK_BITS) - 1)) as usize];
+        if token.kind != kind::LITERAL {
+            break;
+        }
+    }
+    (bytes, count, used)
+}
+
+/// Takes repeats of two bytes, in which some compressors tell a long match, and returns its length.
+fn repeats(bits: &mut LowReader) -> usize {
+    let mut all = 0;
+    loop {
+        let seen = (bits.refill() ^ REPEATS).trailing_zeros() / REPEAT_BITS;
+        let seen = seen.min(REPEATS_SEEN);
+        bits.skip(seen * REPEAT_BITS);
+        all += seen as usize;
+        if seen < REPEATS_SEEN {
+            return 2 * all;
+        }
     }
 }
 
@@ -144,7 +172,7 @@ impl Decompressor {
 fn symbol(word: u64) -> Token {
     const MASK: u64 = (1 << SYMBOL_LOOK_BITS) - 1;
     let token = SYMBOLS_SEEN[(word & MASK) as usize];
-    if token.code_bits > 0 {
+    if token.bits > 0 {
         token
     } else {
         LONG_SYMBOLS_SEEN[(word >> SYMBOL_LOOK_BITS) as usize & (LONG_SYMBOLS_SEEN.len() - 1)]
@@ -221,6 +249,24 @@ mod tests {
             plain.iter().map(|&b| b as char).collect::<String>(),
             "abcdabdaabaaba"
         );
+    }
+
+    #[test]
+    fn a_match_that_is_told_two_bytes_at_a_time_is_as_long_as_all_of_them() {
+        for count in 0..40 {
+            let mut parts = vec![Byte(b'a'), Byte(b'b'), Byte(b'c'), Match(3, 2)];
+            parts.extend((0..count).map(|_| Cached(0, 2)));
+            let unfinished = stream(&parts[..parts.len() - usize::from(count > 0)]);
+            parts.extend([Cached(0, 3), Byte(b'x'), End]);
+            let mut expected: Vec<u8> =
+                b"abc".iter().copied().cycle().take(8 + 2 * count).collect();
+            expected.push(b'x');
+            assert_eq!(expand_one(&parts).unwrap(), expected, "{count}");
+            let result = Decompressor::new()
+                .decompress(PACKET_COMPRESSED, &unfinished)
+                .err();
+            assert_eq!(result, Some(BulkError::Truncated));
+        }
     }
 
     #[test]

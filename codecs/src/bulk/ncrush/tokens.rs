@@ -1,5 +1,7 @@
 //! The two prefix codes (`[MS-RDPEGDI] 3.1.8.1.4.1`, `3.1.8.1.4.2`), built from their lengths.
 
+use crate::bulk::bits::LOOK_BITS;
+
 /// Symbols of the first code: 256 literals, the end, 32 classes of distances, 4 cached distances.
 const SYMBOLS: usize = 293;
 /// The end of the message.
@@ -168,10 +170,21 @@ pub(super) fn length_class(length: usize) -> usize {
 pub(super) struct Token {
     /// The literal, the first distance or length of the class, or a cached distance's place.
     pub base: u16,
-    /// Bits of the code; 0 marks one that stands for nothing, or that is longer than the look.
-    pub code_bits: u8,
+    /// Bits of the code and those that follow; 0 marks one that stands for nothing, or that is
+    /// longer than the look.
+    pub bits: u8,
     /// Bits of the distance or length that follow, or one of the kinds below.
     pub kind: u8,
+}
+
+impl Token {
+    /// The distance or length that `word` begins with.
+    #[inline(always)]
+    pub fn value(self, word: u64) -> u16 {
+        let code_bits = self.bits - self.kind;
+        let above = word >> code_bits & ((1 << self.kind) - 1);
+        self.base.wrapping_add(above as u16)
+    }
 }
 
 /// A [`Token::kind`] beside the numbers of bits, which are below.
@@ -189,9 +202,31 @@ const LONG_LOOK_BITS: u32 = 3;
 /// Bits of a look that show a class of lengths.
 pub(super) const LENGTH_LOOK_BITS: u32 = 9;
 
+/// Bits of the match that repeats the distance used last for two bytes.
+pub(super) const REPEAT_BITS: u32 = {
+    let (symbol, length) = (SYMBOL_CODES[cached_symbol(0)], LENGTH_CODES[0]);
+    (symbol.code_bits + length.code_bits) as u32
+};
+
+/// As many of them as a look surely shows.
+pub(super) const REPEATS_SEEN: u32 = LOOK_BITS / REPEAT_BITS;
+
+/// What such a look shows.
+pub(super) const REPEATS: u64 = {
+    let (symbol, length) = (SYMBOL_CODES[cached_symbol(0)], LENGTH_CODES[0]);
+    let one = symbol.code as u64 | (length.code as u64) << symbol.code_bits;
+    let mut all = 0;
+    let mut repeat = 0;
+    while repeat < REPEATS_SEEN {
+        all = all << REPEAT_BITS | one;
+        repeat += 1;
+    }
+    all
+};
+
 const NO_TOKEN: Token = Token {
     base: 0,
-    code_bits: 0,
+    bits: 0,
     kind: 0,
 };
 
@@ -222,7 +257,7 @@ const fn see_symbols<const N: usize>(skipped: u32) -> [Token; N] {
         if bits > skipped && bits <= skipped + look_bits {
             let token = Token {
                 base,
-                code_bits: code.code_bits,
+                bits: code.code_bits + code.value_bits,
                 kind,
             };
             table = fill(table, code.code >> skipped, bits - skipped, token);
@@ -240,7 +275,7 @@ const fn see_lengths() -> [Token; 1 << LENGTH_LOOK_BITS] {
         let code = codes[class];
         let token = Token {
             base: code.base as u16,
-            code_bits: code.code_bits,
+            bits: code.code_bits + code.value_bits,
             kind: code.value_bits,
         };
         table = fill(table, code.code, code.code_bits as u32, token);
@@ -336,19 +371,23 @@ mod tests {
                 SYMBOLS_SEEN[look]
             } else {
                 assert_eq!(look & 1023, 1023);
-                assert_eq!(SYMBOLS_SEEN[1023].code_bits, 0);
+                assert_eq!(SYMBOLS_SEEN[1023].bits, 0);
                 LONG_SYMBOLS_SEEN[look >> SYMBOL_LOOK_BITS]
             };
-            assert_eq!(token.code_bits, code.code_bits, "{symbol}");
+            assert_eq!(token.bits, code.code_bits + code.value_bits, "{symbol}");
             if symbol < END {
                 assert_eq!((token.base, token.kind), (symbol as u16, kind::LITERAL));
             }
         }
-        let unused = LONG_SYMBOLS_SEEN
-            .iter()
-            .filter(|token| token.code_bits == 0);
+        let unused = LONG_SYMBOLS_SEEN.iter().filter(|token| token.bits == 0);
         assert_eq!(unused.count(), 1, "13 ones");
-        let unused = LENGTHS_SEEN.iter().filter(|token| token.code_bits == 0);
+        let repeat = REPEATS as usize;
+        let token = SYMBOLS_SEEN[repeat & 1023];
+        assert_eq!((token.base, token.kind), (0, kind::CACHED));
+        let length = LENGTHS_SEEN[repeat >> token.bits & 511];
+        assert_eq!(length.value(REPEATS >> token.bits), 2);
+        assert_eq!(u32::from(token.bits + length.bits), REPEAT_BITS);
+        let unused = LENGTHS_SEEN.iter().filter(|token| token.bits == 0);
         assert_eq!(unused.count(), 2, "the codes of the last two classes");
     }
 }
