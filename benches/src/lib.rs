@@ -4,6 +4,7 @@
 //! guards the hot paths by counting.
 
 pub mod instructions;
+pub mod page;
 pub mod pair;
 
 use oriel_codecs::{Picture, Rect, Size, geometry::Point};

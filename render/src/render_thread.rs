@@ -257,6 +257,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         if batch.is_whole && !self.has_failed {
             self.compose();
         }
+        self.recorder.copied(self.compositor.take_copied());
         let applied = Instant::now();
         self.last_applied = applied;
         self.recorder
@@ -366,6 +367,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
                 Err(error) => self.recover(&error),
             }
         }
+        self.recorder.copied(self.compositor.take_copied());
         self.damage.clear();
         self.repaint.clear();
         if let Some(times) = times {

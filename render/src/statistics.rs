@@ -9,7 +9,11 @@ use hdrhistogram::Histogram;
 use oriel_protocol::graphics::PayloadCodec;
 use parking_lot::Mutex;
 
-use crate::{compositor::PresentTimes, decode::FinishedFrame, trace::Trace};
+use crate::{
+    compositor::{CopiedBytes, PresentTimes},
+    decode::FinishedFrame,
+    trace::Trace,
+};
 
 /// How long something took, over all of its occurrences, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -109,6 +113,8 @@ pub struct RenderStatistics {
     pub presents: u64,
     /// Frames that were applied and never shown by themselves, since a newer one came first.
     pub replaced: u64,
+    /// What the compositor copied on the way.
+    pub copied: CopiedBytes,
     /// Commands that the peer got wrong.
     pub peer_errors: u64,
     /// By the codec's name.
@@ -250,6 +256,11 @@ impl Recorder {
 
     pub(crate) fn peer_error(&self) {
         self.figures.lock().totals.peer_errors += 1;
+    }
+
+    /// The compositor copied so much more.
+    pub(crate) fn copied(&self, bytes: CopiedBytes) {
+        self.figures.lock().totals.copied += bytes;
     }
 
     /// Steps were carried out from `started` to `ended`; they may have ended a frame.

@@ -256,6 +256,7 @@ fn child() {
         .run_app(&mut App {
             compositor,
             shown: None,
+            copied_before: 0,
         })
         .expect("the event loop runs");
 }
@@ -271,6 +272,8 @@ fn listen(proxy: &EventLoopProxy<String>) {
 struct App {
     compositor: CompositorChoice,
     shown: Option<(Arc<Window>, Renderer)>,
+    /// Bytes that had been copied before the second frame came.
+    copied_before: u64,
 }
 
 fn submit(renderer: &Renderer, commands: Vec<GraphicsCommand>) {
@@ -320,11 +323,21 @@ impl ApplicationHandler<String> for App {
             return;
         };
         match line.as_str() {
-            "fill" => submit(renderer, second_frame()),
-            "overlay" => renderer.set_overlay(Some(Overlay::Picture {
-                origin: OVERLAY_AT,
-                picture: overlay(),
-            })),
+            "fill" => {
+                self.copied_before = renderer.statistics().copied.total();
+                submit(renderer, second_frame());
+            }
+            "overlay" => {
+                // The second frame is on the screen: its rectangle went there, and no more.
+                let copied = renderer.statistics().copied.total() - self.copied_before;
+                if self.compositor == CompositorChoice::Cpu {
+                    assert_eq!(copied, FILLED.size().area() * 4);
+                }
+                renderer.set_overlay(Some(Overlay::Picture {
+                    origin: OVERLAY_AT,
+                    picture: overlay(),
+                }));
+            }
             "larger" => {
                 let size = PhysicalSize::new(LARGER.width, LARGER.height);
                 let _ = window.request_inner_size(size);

@@ -7,19 +7,15 @@ mod report;
 mod run;
 mod streams;
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context;
 use clap::Parser;
+use oriel_benches::page;
 use oriel_codecs::Size;
 use oriel_render::CompositorChoice;
 
 use floor::Memory;
 use report::Row;
 use streams::Stream;
-
-/// Where the table goes.
-const PAGE: &str = "../docs/performance.md";
 
 /// Measures both compositors on recorded streams of commands.
 #[derive(Parser)]
@@ -68,6 +64,5 @@ fn main() -> anyhow::Result<()> {
         print!("{text}");
         return Ok(());
     }
-    let page: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-    report::put(&page, &text)
+    page::put("render", &text)
 }

@@ -1,13 +1,8 @@
 //! The table, and its place in the page.
 
-use std::{fmt::Write, path::Path};
-
-use anyhow::Context;
+use std::fmt::Write;
 
 use super::{floor::Memory, run::Measured};
-
-const BEGIN: &str = "<!-- render -->\n";
-const END: &str = "<!-- end -->";
 
 /// One stream on one compositor.
 pub struct Row {
@@ -29,13 +24,15 @@ impl Row {
             frames_per_second,
             cpu_ms,
             allocations,
+            copied_bytes,
             ..
         } = &self.measured;
         format!(
-            "| {} | {} | {compositor} | {frames_per_second:.0} | {cpu_ms:.2} | {:.1} | {:.2} | \
-             {allocations:.0} |",
+            "| {} | {} | {compositor} | {frames_per_second:.0} | {cpu_ms:.2} | {:.1} | {:.1} | \
+             {:.2} | {allocations:.0} |",
             self.stream,
             self.screen,
+            copied_bytes / 1e6,
             self.must_move_bytes / 1e6,
             memory.ms(self.must_move_bytes),
         )
@@ -52,20 +49,11 @@ pub fn text(rows: &[Row], memory: &Memory, adapter: Option<&str>) -> String {
         "Graphics adapter: {adapter}. Memory, one thread, read and written: {:.1} GB/s.\n",
         memory.bytes_per_second / 1e9
     );
-    text += "| stream | screen | on | frames a second | CPU ms a frame | MB that must move | ms for \
-             those | allocations a frame |\n|---|---|---|--:|--:|--:|--:|--:|\n";
+    text += "| stream | screen | on | frames a second | CPU ms a frame | MB copied | MB that must \
+             move | ms for those | allocations a frame |\n|---|---|---|--:|--:|--:|--:|--:|--:|\n";
     for row in rows {
         text += &row.line(memory);
         text.push('\n');
     }
     text
-}
-
-/// Puts the table between its marks.
-pub fn put(page: &Path, text: &str) -> anyhow::Result<()> {
-    let old = std::fs::read_to_string(page).with_context(|| page.display().to_string())?;
-    let (before, rest) = old.split_once(BEGIN).context("no mark for the table")?;
-    let (_, after) = rest.split_once(END).context("no end of the table")?;
-    let new = format!("{before}{BEGIN}{text}{END}{after}");
-    std::fs::write(page, new).with_context(|| page.display().to_string())
 }

@@ -29,6 +29,8 @@ pub struct Measured {
     pub cpu_ms: f64,
     /// Allocations.
     pub allocations: f64,
+    /// Bytes that the compositor copied.
+    pub copied_bytes: f64,
 }
 
 /// CPU time of the whole process.
@@ -80,6 +82,8 @@ pub fn play(stream: &Stream, compositor: CompositorChoice) -> anyhow::Result<Mea
     // What a screenshot waits for is drawn, by the device as well.
     renderer.screenshot().recv()?;
     let copies: Vec<Vec<GraphicsCommand>> = measured.to_vec();
+    let copied_bytes = || renderer.statistics().copied.total();
+    let copied_before = copied_bytes();
     let (start, cpu, allocations) = (Instant::now(), cpu_time(), allocations::count());
     let mut under_way = 0;
     for frame in copies {
@@ -108,5 +112,6 @@ pub fn play(stream: &Stream, compositor: CompositorChoice) -> anyhow::Result<Mea
         frames_per_second: count / wall.as_secs_f64(),
         cpu_ms: cpu.as_secs_f64() * 1e3 / count,
         allocations: allocations as f64 / count,
+        copied_bytes: (copied_bytes() - copied_before) as f64 / count,
     })
 }

@@ -52,9 +52,22 @@ pub enum ChromaUpsampling {
 
 /// Blocks that are worked on at a time: their rows stay in the nearest cache, and every loop has a
 /// known length, which is what lets it be vectorised.
-const SPAN: usize = 64;
-/// With the neighbours left and right.
-const WIDE: usize = SPAN + 2;
+const SPAN: usize = 48;
+/// With the neighbours left and right, and what makes that a multiple of a vector's length.
+const WIDE: usize = SPAN + 16;
+
+/// Fractional bits of chroma and colours on their way to a pixel, in numbers of 16 bits.
+const COLOR_BITS: u32 = 5;
+/// Those of differences of luma from its block's.
+const LUMA_BITS: u32 = 7;
+/// Those of slopes.
+const SLOPE_BITS: u32 = 13;
+// All that they are must fit.
+const _: () = {
+    assert!(p::STEEPEST < (1 << (15 - SLOPE_BITS)) as f32);
+    assert!(p::STEEPEST * 255.0 + 128.0 < (1 << (15 - COLOR_BITS)) as f32);
+    assert!(255 << LUMA_BITS <= i16::MAX as i32);
+};
 
 /// Converts the pixels of `rect` from `planes` to the same place in `out`, alpha 255, with chroma
 /// guided by luma.
@@ -96,7 +109,10 @@ fn convert(planes: &Yuv420Planes<'_>, rect: &Rect, out: &mut PictureMut<'_>) {
             if let Some(chroma) = above.same_chroma(here, below) {
                 paint_flat(planes, &part, chroma, out);
             } else {
-                slopes.find(above, here, below);
+                for row in [&mut *above, here, below] {
+                    row.sum_once();
+                }
+                slopes.find(&above.sums, &here.sums, &below.sums);
                 for (y, near) in [(2 * row, &*above), (2 * row + 1, &*below)] {
                     if (part.top..part.bottom).contains(&(y as i32)) {
                         paint_row(planes, y, &span, here, near, &slopes, &part, out);
@@ -134,18 +150,43 @@ impl Span {
 #[derive(Clone)]
 struct BlockRow {
     /// Sum of the four pixels less 512.
-    luma: [f32; WIDE],
-    cb: [f32; WIDE],
-    cr: [f32; WIDE],
+    luma: [i16; WIDE],
+    cb: [i16; WIDE],
+    cr: [i16; WIDE],
+    sums: Sums,
+    has_sums: bool,
     /// The one chroma of all blocks, if they have one.
     flat: Option<(u8, u8)>,
 }
 
+/// Over each block of a span and those left and right of it.
+#[derive(Clone)]
+struct Sums {
+    luma: [f32; SPAN],
+    cb: [f32; SPAN],
+    cr: [f32; SPAN],
+    luma_luma: [f32; SPAN],
+    luma_cb: [f32; SPAN],
+    luma_cr: [f32; SPAN],
+    /// Both squared.
+    chroma: [f32; SPAN],
+}
+
 impl BlockRow {
     const ZERO: Self = Self {
-        luma: [0.0; WIDE],
-        cb: [0.0; WIDE],
-        cr: [0.0; WIDE],
+        luma: [0; WIDE],
+        cb: [0; WIDE],
+        cr: [0; WIDE],
+        sums: Sums {
+            luma: [0.0; SPAN],
+            cb: [0.0; SPAN],
+            cr: [0.0; SPAN],
+            luma_luma: [0.0; SPAN],
+            luma_cb: [0.0; SPAN],
+            luma_cr: [0.0; SPAN],
+            chroma: [0.0; SPAN],
+        },
+        has_sums: false,
         flat: None,
     };
 
@@ -154,43 +195,87 @@ impl BlockRow {
         let (cb, cr) = (sample_row(&planes.cb(), row), sample_row(&planes.cr(), row));
         let outer = span.left.saturating_sub(1)..(span.left + span.count + 1).min(span.last + 1);
         let first = (cb[outer.start], cr[outer.start]);
-        let is_flat = cb[outer.clone()].iter().all(|&sample| sample == first.0)
-            && cr[outer].iter().all(|&sample| sample == first.1);
+        let differs = |samples: &[u8], first| samples.iter().fold(0, |any, at| any | (at ^ first));
+        let is_flat = differs(&cb[outer.clone()], first.0) | differs(&cr[outer], first.1) == 0;
         self.flat = is_flat.then_some(first);
+        self.has_sums = false;
         let luma = planes.luma();
-        let last_x = luma.size().width as usize - 1;
         let upper = sample_row(&luma, 2 * row);
         let lower = sample_row(&luma, (2 * row + 1).min(luma.size().height as usize - 1));
-        // What lies inside in one go, the two neighbours and an odd last column by themselves.
-        let columns = luma.size().width as usize / 2;
-        let whole = span.count.min(columns.saturating_sub(span.left));
-        let pairs = 2 * span.left..2 * (span.left + whole);
-        for ((out, upper), lower) in self.luma[1..]
+        // From the block left of the span on, if there is one, to what these rows have room for.
+        let start = span.left.saturating_sub(1);
+        let begin = start + 1 - span.left;
+        let zero = i16::from(k::CHROMA_ZERO);
+        let samples = start..(start + WIDE - begin).min(span.last + 1);
+        for (out, sample) in self.cb[begin..].iter_mut().zip(&cb[samples.clone()]) {
+            *out = i16::from(*sample) - zero;
+        }
+        for (out, sample) in self.cr[begin..].iter_mut().zip(&cr[samples.clone()]) {
+            *out = i16::from(*sample) - zero;
+        }
+        let (upper_pairs, upper_odd) = upper[2 * start..].as_chunks::<2>();
+        let (lower_pairs, lower_odd) = lower[2 * start..].as_chunks::<2>();
+        for ((out, upper), lower) in self.luma[begin..]
             .iter_mut()
-            .zip(upper[pairs.clone()].as_chunks::<2>().0)
-            .zip(lower[pairs].as_chunks::<2>().0)
+            .zip(upper_pairs)
+            .zip(lower_pairs)
         {
-            let all = [upper[0], upper[1], lower[0], lower[1]];
-            let sum = all.map(u16::from).iter().sum::<u16>();
-            *out = f32::from(sum) - 512.0;
+            let ([a, b], [c, d]) = (split(*upper), split(*lower));
+            *out = a + b + c + d - 512;
         }
-        let samples = span.left..span.left + span.count;
-        let zero = f32::from(k::CHROMA_ZERO);
-        for (out, sample) in self.cb[1..].iter_mut().zip(&cb[samples.clone()]) {
-            *out = f32::from(*sample) - zero;
+        // The last column of an odd number of them counts twice.
+        if let ([upper], [lower]) = (upper_odd, lower_odd)
+            && let Some(out) = self.luma[begin..].get_mut(upper_pairs.len())
+        {
+            *out = 2 * (i16::from(*upper) + i16::from(*lower)) - 512;
         }
-        for (out, sample) in self.cr[1..].iter_mut().zip(&cr[samples]) {
-            *out = f32::from(*sample) - zero;
+        // Beyond the picture its edge is repeated.
+        for values in [&mut self.luma, &mut self.cb, &mut self.cr] {
+            if span.left == 0 {
+                values[0] = values[1];
+            }
+            if span.left + span.count > span.last {
+                values[span.count + 1] = values[span.count];
+            }
         }
-        let edges = [0, span.count + 1];
-        for at in edges.into_iter().chain(whole + 1..span.count + 1) {
-            let block = (span.left + at).saturating_sub(1).min(span.last);
-            let (x, next) = (2 * block, (2 * block + 1).min(last_x));
-            let all = [upper[x], upper[next], lower[x], lower[next]];
-            self.luma[at] = f32::from(all.map(u16::from).iter().sum::<u16>()) - 512.0;
-            self.cb[at] = f32::from(cb[block]) - zero;
-            self.cr[at] = f32::from(cr[block]) - zero;
+    }
+
+    /// Adds up what the regressions of this row of blocks and of those beside it need.
+    #[inline(always)]
+    fn sum_once(&mut self) {
+        if std::mem::replace(&mut self.has_sums, true) {
+            return;
         }
+        let mut luma = [0.0; WIDE];
+        let mut cb = [0.0; WIDE];
+        let mut cr = [0.0; WIDE];
+        let mut luma_luma = [0.0; WIDE];
+        let mut luma_cb = [0.0; WIDE];
+        let mut luma_cr = [0.0; WIDE];
+        let mut chroma = [0.0; WIDE];
+        for at in 0..WIDE {
+            let (l, b, r) = (
+                f32::from(self.luma[at]),
+                f32::from(self.cb[at]),
+                f32::from(self.cr[at]),
+            );
+            luma[at] = l;
+            cb[at] = b;
+            cr[at] = r;
+            luma_luma[at] = l * l;
+            luma_cb[at] = l * b;
+            luma_cr[at] = l * r;
+            chroma[at] = b * b + r * r;
+        }
+        self.sums = Sums {
+            luma: three(&luma),
+            cb: three(&cb),
+            cr: three(&cr),
+            luma_luma: three(&luma_luma),
+            luma_cb: three(&luma_cb),
+            luma_cr: three(&luma_cr),
+            chroma: three(&chroma),
+        };
     }
 
     /// The one chroma of these rows, if they have one: then it is that of every pixel.
@@ -200,54 +285,52 @@ impl BlockRow {
     }
 }
 
+/// Each number of a span with those left and right of it.
+#[inline(always)]
+fn three(of: &[f32; WIDE]) -> [f32; SPAN] {
+    let mut sums = [0.0; SPAN];
+    for at in 0..SPAN {
+        sums[at] = of[at] + of[at + 1] + of[at + 2];
+    }
+    sums
+}
+
 /// What the luma of a block's pixels says about their chroma.
 struct Slopes {
-    cb: [f32; SPAN],
-    cr: [f32; SPAN],
-    trust: [f32; SPAN],
+    /// As far as they are trusted, with [`SLOPE_BITS`].
+    cb: [i16; SPAN],
+    cr: [i16; SPAN],
+    /// Of 32767.
+    trust: [i16; SPAN],
 }
 
 impl Slopes {
     const ZERO: Self = Self {
-        cb: [0.0; SPAN],
-        cr: [0.0; SPAN],
-        trust: [0.0; SPAN],
+        cb: [0; SPAN],
+        cr: [0; SPAN],
+        trust: [0; SPAN],
     };
 
     /// A regression for each block over the 3×3 blocks around it.
     #[inline(always)]
-    fn find(&mut self, above: &BlockRow, here: &BlockRow, below: &BlockRow) {
+    fn find(&mut self, above: &Sums, here: &Sums, below: &Sums) {
         // Luma comes in sums of four pixels.
         const LUMA: f32 = 1.0 / (9.0 * 9.0 * 16.0);
         const BOTH: f32 = 1.0 / (9.0 * 9.0 * 4.0);
         const CHROMA: f32 = 1.0 / (9.0 * 9.0);
-        // Over the columns first: each of the sums serves three blocks.
-        let mut luma = [0.0; WIDE];
-        let mut cb = [0.0; WIDE];
-        let mut cr = [0.0; WIDE];
-        let mut luma_luma = [0.0; WIDE];
-        let mut luma_cb = [0.0; WIDE];
-        let mut luma_cr = [0.0; WIDE];
-        let mut chroma = [0.0; WIDE];
-        for at in 0..WIDE {
-            let (l0, l1, l2) = (above.luma[at], here.luma[at], below.luma[at]);
-            let (b0, b1, b2) = (above.cb[at], here.cb[at], below.cb[at]);
-            let (r0, r1, r2) = (above.cr[at], here.cr[at], below.cr[at]);
-            luma[at] = l0 + l1 + l2;
-            cb[at] = b0 + b1 + b2;
-            cr[at] = r0 + r1 + r2;
-            luma_luma[at] = l0 * l0 + l1 * l1 + l2 * l2;
-            luma_cb[at] = l0 * b0 + l1 * b1 + l2 * b2;
-            luma_cr[at] = l0 * r0 + l1 * r1 + l2 * r2;
-            chroma[at] = (b0 * b0 + b1 * b1 + b2 * b2) + (r0 * r0 + r1 * r1 + r2 * r2);
-        }
+        const SLOPE: f32 = (1 << SLOPE_BITS) as f32;
         for at in 0..SPAN {
-            let three = |of: &[f32; WIDE]| of[at] + of[at + 1] + of[at + 2];
-            let (l, b, r) = (three(&luma), three(&cb), three(&cr));
-            let luma_variance = (9.0 * three(&luma_luma) - l * l) * LUMA;
-            let with_cb = (9.0 * three(&luma_cb) - l * b) * BOTH;
-            let with_cr = (9.0 * three(&luma_cr) - l * r) * BOTH;
-            let variance = (9.0 * three(&chroma) - b * b - r * r) * CHROMA;
+            let luma = above.luma[at] + here.luma[at] + below.luma[at];
+            let cb = above.cb[at] + here.cb[at] + below.cb[at];
+            let cr = above.cr[at] + here.cr[at] + below.cr[at];
+            let luma_luma = above.luma_luma[at] + here.luma_luma[at] + below.luma_luma[at];
+            let luma_cb = above.luma_cb[at] + here.luma_cb[at] + below.luma_cb[at];
+            let luma_cr = above.luma_cr[at] + here.luma_cr[at] + below.luma_cr[at];
+            let chroma = above.chroma[at] + here.chroma[at] + below.chroma[at];
+            let luma_variance = (9.0 * luma_luma - luma * luma) * LUMA;
+            let with_cb = (9.0 * luma_cb - luma * cb) * BOTH;
+            let with_cr = (9.0 * luma_cr - luma * cr) * BOTH;
+            let variance = (9.0 * chroma - cb * cb - cr * cr) * CHROMA;
             let scale = 1.0 / (luma_variance + p::LUMA_NOISE);
             let slope_cb = between(with_cb * scale, -p::STEEPEST, p::STEEPEST);
             let slope_cr = between(with_cr * scale, -p::STEEPEST, p::STEEPEST);
@@ -255,9 +338,10 @@ impl Slopes {
                 + (slope_cb * slope_cb + slope_cr * slope_cr) * luma_variance;
             let share = 1.0 - unexplained / (variance + p::CHROMA_NOISE);
             let trust = (share - p::LEAST_SHARE) * const { 1.0 / (p::FULL_SHARE - p::LEAST_SHARE) };
-            self.cb[at] = slope_cb;
-            self.cr[at] = slope_cr;
-            self.trust[at] = between(trust, 0.0, 1.0);
+            let trust = between(trust, 0.0, 1.0);
+            self.cb[at] = nearest(slope_cb * (trust * SLOPE));
+            self.cr[at] = nearest(slope_cr * (trust * SLOPE));
+            self.trust[at] = nearest(trust * 32767.0);
         }
     }
 }
@@ -281,66 +365,78 @@ fn paint_row(
     let first_x = 2 * span.left;
     let samples = sample_row(&planes.luma(), y);
     let samples = &samples[first_x..samples.len().min(first_x + 2 * span.count)];
-    let mut luma = [[0.0; SPAN]; 2];
-    let (pairs, odd) = samples.as_chunks::<2>();
-    for (at, pair) in pairs.iter().take(SPAN).enumerate() {
-        luma[0][at] = f32::from(pair[0]);
-        luma[1][at] = f32::from(pair[1]);
-    }
-    if let (Some(&odd), Some(at)) = (odd.first(), luma[0].get_mut(pairs.len())) {
-        *at = f32::from(odd);
+    let mut padded = [[0; 2]; SPAN];
+    let pairs = samples.as_chunks().0.first_chunk().unwrap_or_else(|| {
+        padded.as_flattened_mut()[..samples.len()].copy_from_slice(samples);
+        &padded
+    });
+    let mut luma = [[0; SPAN]; 2];
+    for at in 0..SPAN {
+        [luma[0][at], luma[1][at]] = split(pairs[at]);
     }
     // Between block centres: three parts of this row and one of the other, in quarters.
-    let mut cb = [0.0; WIDE];
-    let mut cr = [0.0; WIDE];
+    let mut cb = [0; WIDE];
+    let mut cr = [0; WIDE];
     for at in 0..WIDE {
-        cb[at] = 3.0 * here.cb[at] + near.cb[at];
-        cr[at] = 3.0 * here.cr[at] + near.cr[at];
+        cb[at] = 3 * here.cb[at] + near.cb[at];
+        cr[at] = 3 * here.cr[at] + near.cr[at];
     }
-    let mut pixels = [[0u32; SPAN]; 2];
-    for (side, (pixels, luma)) in pixels.iter_mut().zip(&luma).enumerate() {
-        let beside_cb: &[f32; SPAN] = side_of(&cb, side);
-        let beside_cr: &[f32; SPAN] = side_of(&cr, side);
+    let mut halves = [[0u16; SPAN]; 4];
+    let (left, right) = halves.split_at_mut(2);
+    for (side, (pixels, luma)) in [left, right].into_iter().zip(&luma).enumerate() {
+        let beside_cb: &[i16; SPAN] = side_of(&cb, side);
+        let beside_cr: &[i16; SPAN] = side_of(&cr, side);
+        let [low, high] = pixels else { continue };
         for at in 0..SPAN {
-            let smooth_cb = (3.0 * cb[at + 1] + beside_cb[at]) * (1.0 / 16.0);
-            let smooth_cr = (3.0 * cr[at + 1] + beside_cr[at]) * (1.0 / 16.0);
             let y = luma[at];
-            let off = y - (here.luma[at + 1] * 0.25 + 128.0);
-            let guided_cb = here.cb[at + 1] + slopes.cb[at] * off;
-            let guided_cr = here.cr[at + 1] + slopes.cr[at] * off;
+            let off = (4 * y - (here.luma[at + 1] + 512)) << (LUMA_BITS - 2);
             let trust = slopes.trust[at];
-            let cb = between(smooth_cb + trust * (guided_cb - smooth_cb), -128.0, 127.0);
-            let cr = between(smooth_cr + trust * (guided_cr - smooth_cr), -128.0, 127.0);
-            pixels[at] = channel(y + k::BLUE_FROM_CB * cb)
-                | channel(y + k::GREEN_FROM_CB * cb + k::GREEN_FROM_CR * cr) << 8
-                | channel(y + k::RED_FROM_CR * cr) << 16
-                | 0xff00_0000;
+            // In sixteenths.
+            let (block_cb, smooth_cb) = (16 * here.cb[at + 1], 3 * cb[at + 1] + beside_cb[at]);
+            let (block_cr, smooth_cr) = (16 * here.cr[at + 1], 3 * cr[at + 1] + beside_cr[at]);
+            let cb = guide(block_cb, smooth_cb, trust) + along(off, slopes.cb[at]);
+            let cr = guide(block_cr, smooth_cr, trust) + along(off, slopes.cr[at]);
+            let (cb, cr) = (in_range(cb), in_range(cr));
+            [low[at], high[at]] = pixel(y, offsets(cb, cr));
         }
-    }
-    let mut row = [0u32; 2 * SPAN];
-    let [left, right] = &pixels;
-    for (out, (left, right)) in row
-        .as_chunks_mut::<2>()
-        .0
-        .iter_mut()
-        .zip(left.iter().zip(right))
-    {
-        *out = [*left, *right];
     }
     let columns = part.left as usize..part.right as usize;
     let target =
         &mut out.row_mut(y as u32)[columns.start * BYTES_PER_PIXEL..columns.end * BYTES_PER_PIXEL];
-    let painted = &row[columns.start - first_x..columns.end - first_x];
-    for (target, pixel) in target.as_chunks_mut::<4>().0.iter_mut().zip(painted) {
-        *target = pixel.to_le_bytes();
+    if let Some(target) = target.as_chunks_mut().0.first_chunk_mut() {
+        interleave(&halves, target);
+    } else {
+        let mut row = [[0; 2 * BYTES_PER_PIXEL]; SPAN];
+        interleave(&halves, &mut row);
+        let from = (columns.start - first_x) * BYTES_PER_PIXEL;
+        target.copy_from_slice(&row.as_flattened()[from..from + target.len()]);
+    }
+}
+
+/// Pairs of pixels from their halves: blue and green, red and alpha, of the left and of the right.
+#[inline(always)]
+fn interleave(halves: &[[u16; SPAN]; 4], out: &mut [[u8; 2 * BYTES_PER_PIXEL]; SPAN]) {
+    let [low, high, next_low, next_high] = halves;
+    for (at, out) in out.iter_mut().enumerate() {
+        let (pairs, _) = out.as_chunks_mut::<2>();
+        for (pair, half) in pairs.iter_mut().zip([low, high, next_low, next_high]) {
+            *pair = half[at].to_le_bytes();
+        }
     }
 }
 
 /// The blocks left (0) or right (1) of each of a span.
 #[inline(always)]
-fn side_of(wide: &[f32; WIDE], side: usize) -> &[f32; SPAN] {
-    let side: &[f32] = if side == 0 { &wide[..SPAN] } else { &wide[2..] };
-    side.try_into().unwrap_or(&[0.0; SPAN])
+fn side_of(wide: &[i16; WIDE], side: usize) -> &[i16; SPAN] {
+    let side = &wide[2 * side..];
+    side.first_chunk().unwrap_or(&[0; SPAN])
+}
+
+/// A pair of samples, by shifts, which every processor has for many at once.
+#[inline(always)]
+fn split(pair: [u8; 2]) -> [i16; 2] {
+    let pair = u16::from_le_bytes(pair);
+    [(pair & 0xff) as i16, (pair >> 8) as i16]
 }
 
 /// `f32::clamp` without its care for what is no number, which is worth two instructions.
@@ -350,42 +446,84 @@ fn between(value: f32, least: f32, most: f32) -> f32 {
     if value > most { most } else { value }
 }
 
-/// A channel's value to the nearest whole number from 0 to 255: at 2^23 the fraction of a float has
-/// no room left.
+/// The nearest whole number: at 2^23 the fraction of a float has no room left.
 #[inline(always)]
-fn channel(value: f32) -> u32 {
-    (between(value, 0.0, 255.0) + 8_388_608.0).to_bits() & 0xff
+fn nearest(value: f32) -> i16 {
+    (value + 12_582_912.0).to_bits() as i16
+}
+
+/// The upper half of a product: what one instruction makes of many at once.
+#[inline(always)]
+fn upper(a: i16, b: i16) -> i16 {
+    ((i32::from(a) * i32::from(b)) >> 16) as i16
+}
+
+/// Chroma between what is smooth and its block's, both in sixteenths, as far as luma is trusted;
+/// with [`COLOR_BITS`].
+#[inline(always)]
+fn guide(block: i16, smooth: i16, trust: i16) -> i16 {
+    const FROM_SIXTEENTHS: u32 = COLOR_BITS - 4;
+    // All of trust is half of what `upper` divides by.
+    let guided = upper((block - smooth) << (FROM_SIXTEENTHS + 1), trust);
+    (smooth << FROM_SIXTEENTHS) + guided
+}
+
+/// What a difference of luma makes of chroma; with [`COLOR_BITS`].
+#[inline(always)]
+fn along(luma: i16, slope: i16) -> i16 {
+    const _: () = assert!(LUMA_BITS + SLOPE_BITS - 16 == COLOR_BITS - 1);
+    let half = upper(luma, slope);
+    // Never out of range: a shift would keep compilers from that one instruction. The bit that is
+    // not there counts half.
+    half.saturating_add(half) + 1
+}
+
+/// Chroma with [`COLOR_BITS`] inside of what eight bits have.
+#[inline(always)]
+fn in_range(chroma: i16) -> i16 {
+    chroma.clamp(-128 << COLOR_BITS, 127 << COLOR_BITS)
+}
+
+/// What chroma adds to luma for blue, green and red, all with [`COLOR_BITS`].
+#[inline(always)]
+fn offsets(cb: i16, cr: i16) -> [i16; 3] {
+    // Of 2^16, and each less than a half: some are what is missing to the double.
+    const fn fraction(value: f32) -> i16 {
+        (value * 65536.0 + 0.5) as i16
+    }
+    const CB_SHORT_OF_BLUE: i16 = fraction(2.0 - k::BLUE_FROM_CB);
+    const CR_SHORT_OF_RED: i16 = fraction(2.0 - k::RED_FROM_CR);
+    const CB_FROM_GREEN: i16 = fraction(-k::GREEN_FROM_CB);
+    const CR_FROM_GREEN: i16 = fraction(-k::GREEN_FROM_CR);
+    [
+        2 * cb - upper(cb, CB_SHORT_OF_BLUE),
+        -upper(cb, CB_FROM_GREEN).saturating_add(upper(cr, CR_FROM_GREEN)),
+        2 * cr - upper(cr, CR_SHORT_OF_RED),
+    ]
+}
+
+/// An opaque pixel in two halves: blue and green, red and alpha.
+#[inline(always)]
+fn pixel(luma: i16, [blue, green, red]: [i16; 3]) -> [u16; 2] {
+    const HALF: i16 = 1 << (COLOR_BITS - 1);
+    let luma = (luma << COLOR_BITS) + HALF;
+    let channel = |off: i16| ((luma + off) >> COLOR_BITS).clamp(0, 255) as u16;
+    [channel(blue) | channel(green) << 8, channel(red) | 0xff00]
 }
 
 /// Pixels that all have one chroma.
 #[inline(always)]
-fn paint_flat(
-    planes: &Yuv420Planes<'_>,
-    part: &Rect,
-    (cb, cr): (u8, u8),
-    out: &mut PictureMut<'_>,
-) {
-    let (cb, cr) = (
-        f32::from(cb) - f32::from(k::CHROMA_ZERO),
-        f32::from(cr) - f32::from(k::CHROMA_ZERO),
-    );
-    let off = [
-        k::BLUE_FROM_CB * cb,
-        k::GREEN_FROM_CB * cb + k::GREEN_FROM_CR * cr,
-        k::RED_FROM_CR * cr,
-    ];
+fn paint_flat(planes: &Yuv420Planes<'_>, part: &Rect, chroma: (u8, u8), out: &mut PictureMut<'_>) {
+    let less_zero = |sample: u8| (i16::from(sample) - i16::from(k::CHROMA_ZERO)) << COLOR_BITS;
+    let off = offsets(less_zero(chroma.0), less_zero(chroma.1));
     let columns = part.left as usize..part.right as usize;
     for y in part.top as u32..part.bottom as u32 {
         let samples = &sample_row(&planes.luma(), y as usize)[columns.clone()];
         let target =
             &mut out.row_mut(y)[columns.start * BYTES_PER_PIXEL..columns.end * BYTES_PER_PIXEL];
         for (target, &luma) in target.as_chunks_mut::<4>().0.iter_mut().zip(samples) {
-            let luma = f32::from(luma);
-            let pixel = channel(luma + off[0])
-                | channel(luma + off[1]) << 8
-                | channel(luma + off[2]) << 16
-                | 0xff00_0000;
-            *target = pixel.to_le_bytes();
+            let [low, high] = pixel(luma.into(), off);
+            *target = (u32::from(low) | u32::from(high) << 16).to_le_bytes();
         }
     }
 }

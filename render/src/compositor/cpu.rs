@@ -11,8 +11,11 @@ use oriel_codecs::{
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
 use super::{
-    Compositor, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented,
-    filter::Scaler, hurried::Hurried, paint::WindowPainter,
+    Compositor, CopiedBytes, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented,
+    copied::{bytes_in, bytes_of},
+    filter::Scaler,
+    hurried::Hurried,
+    paint::WindowPainter,
 };
 use crate::{decode::PixelBlock, error::CompositorError, present::SoftwareWindow};
 
@@ -40,6 +43,7 @@ pub struct CpuCompositor {
     scalers: HashMap<SurfaceId, Scaler>,
     painter: WindowPainter,
     window: Option<SoftwareWindow>,
+    copied: CopiedBytes,
 }
 
 /// What is shown.
@@ -92,6 +96,7 @@ impl CpuCompositor {
             scalers: HashMap::new(),
             painter: WindowPainter::default(),
             window,
+            copied: CopiedBytes::default(),
         }
     }
 
@@ -228,6 +233,10 @@ impl Compositor for CpuCompositor {
         MAX_SIDE_PX
     }
 
+    fn take_copied(&mut self) -> CopiedBytes {
+        std::mem::take(&mut self.copied)
+    }
+
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
         self.output = Output::Composed(new_picture(output)?);
         self.surfaces.clear();
@@ -278,16 +287,18 @@ impl Compositor for CpuCompositor {
         regions: &[CopyRegion],
     ) -> Result<(), CompositorError> {
         self.overdraw(destination, regions.iter().map(CopyRegion::target));
+        self.copied.moved += bytes_in(regions.iter().map(|region| &region.source));
         match source {
             CopySource::Surface(source) if source == destination => {
-                let picture = self.surface_mut(destination)?;
                 if let [region] = regions {
-                    move_region(picture, region);
+                    move_region(self.surface_mut(destination)?, region);
                     return Ok(());
                 }
                 let from = regions
                     .iter()
                     .fold(Rect::default(), |all, region| all.union(&region.source));
+                self.copied.moved += bytes_of(from.size());
+                let picture = self.surface_mut(destination)?;
                 let kept = cut(picture, &from)?;
                 for region in regions {
                     let moved = CopyRegion {
@@ -331,6 +342,7 @@ impl Compositor for CpuCompositor {
             .surfaces
             .get(&surface)
             .ok_or_else(|| missing(surface))?;
+        self.copied.moved += bytes_of(rect.size());
         match self.cache.get_mut(&slot) {
             // A slot is often filled again at its old size.
             Some(kept) if kept.size() == rect.size() => copy_rect(source, &rect, kept),
@@ -357,6 +369,7 @@ impl Compositor for CpuCompositor {
         region: CopyRegion,
     ) -> Result<(), CompositorError> {
         self.overdraw(surface, [region.target()]);
+        self.copied.drawn += bytes_of(region.source.size());
         let picture = self.surface_mut(surface)?;
         copy_region(block.data(), block.stride_bytes(), &region, picture);
         Ok(())
@@ -368,6 +381,7 @@ impl Compositor for CpuCompositor {
         block: &PixelBlock,
         region: CopyRegion,
     ) -> Result<(), CompositorError> {
+        self.copied.drawn += region.source.size().area();
         let mut picture = self.surface_mut(surface)?.as_mut();
         let Some(mut part) = picture.sub(&region.target()) else {
             return Ok(());
@@ -422,6 +436,7 @@ impl Compositor for CpuCompositor {
         if let Output::Surface(..) = self.output {
             let shown = self.output.picture(&self.surfaces)?;
             let kept = cut(shown, &shown.size().to_rect())?;
+            self.copied.moved += bytes_of(kept.size());
             self.output = Output::Composed(kept);
         }
         Ok(())
@@ -461,6 +476,7 @@ impl Compositor for CpuCompositor {
                 if shown.is_empty() {
                     continue;
                 }
+                self.copied.moved += bytes_of(shown.size());
                 let picture = self
                     .surfaces
                     .get(&layer.surface)
@@ -501,6 +517,7 @@ impl Compositor for CpuCompositor {
     fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {
         let mut picture = new_picture(what.view.window())?;
         let region = what.view.window().to_rect();
+        self.copied.shown += bytes_of(region.size());
         let output = self.output.picture(&self.surfaces)?;
         self.painter
             .paint(output, what, &region, &mut picture.as_mut());
@@ -513,6 +530,7 @@ impl Compositor for CpuCompositor {
             surfaces,
             painter,
             window,
+            copied,
             ..
         } = self;
         let Some(window) = window else {
@@ -523,6 +541,7 @@ impl Compositor for CpuCompositor {
             what.view.window(),
             &what.window_damage(),
             |region: &Rect, pixels: &mut PictureMut<'_>| {
+                copied.shown += bytes_of(region.size());
                 painter.paint(output, what, region, pixels);
             },
         )

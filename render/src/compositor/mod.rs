@@ -12,6 +12,7 @@
 //! ```
 
 mod clip;
+mod copied;
 mod cpu;
 mod damage;
 pub(crate) mod filter;
@@ -29,6 +30,7 @@ use oriel_codecs::{
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
+pub use copied::CopiedBytes;
 pub use cpu::CpuCompositor;
 pub use damage::Damage;
 pub use filter::{Filter, Scaler};
@@ -168,6 +170,9 @@ pub trait Compositor {
 
     /// Largest width and height of a surface or of the output.
     fn max_side_px(&self) -> u32;
+
+    /// What was copied since the last call.
+    fn take_copied(&mut self) -> CopiedBytes;
 
     /// Forgets all surfaces and slots; the output is black and has this size.
     fn reset(&mut self, output: Size) -> Result<(), CompositorError>;

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use oriel_codecs::{
-    geometry::{Point, Rect, Size},
-    picture::BYTES_PER_PIXEL,
-};
+use oriel_codecs::geometry::{Point, Rect, Size};
 use oriel_protocol::graphics::{CacheSlot, GraphicsCommand, SurfaceId};
 
 use super::{
     Compositor, CopyRegion, CopySource, Damage, Filter, Layer,
     clip::{clip_copy, clipped, scale_rect},
+    copied::bytes_of,
 };
 use crate::{
     decode::{Painting, PixelBlock, Step},
@@ -564,8 +562,4 @@ impl Scene {
         }
         self.has_picture = true;
     }
-}
-
-fn bytes_of(size: Size) -> u64 {
-    size.area() * BYTES_PER_PIXEL as u64
 }

@@ -128,6 +128,15 @@ struct Bytes<'a> {
     received: u64,
     sent: u64,
     channels: BTreeMap<&'a str, Channel>,
+    copied: Copied,
+}
+
+/// Pixels that the compositor copied.
+#[derive(Serialize)]
+struct Copied {
+    drawn: u64,
+    moved: u64,
+    shown: u64,
 }
 
 #[derive(Serialize)]
@@ -240,6 +249,11 @@ impl SessionRecord {
                         (name.as_str(), Channel { received, sent })
                     })
                     .collect(),
+                copied: Copied {
+                    drawn: render.copied.drawn,
+                    moved: render.copied.moved,
+                    shown: render.copied.shown,
+                },
             },
             codecs: render
                 .codecs

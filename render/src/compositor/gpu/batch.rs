@@ -9,7 +9,7 @@ use super::{
     passes::Pass,
     staging::{Rows, StagingRing},
 };
-use crate::error::CompositorError;
+use crate::{compositor::CopiedBytes, error::CompositorError};
 
 /// Uniforms and instances of one submission.
 const ARENA_BYTES: usize = 1 << 20;
@@ -32,6 +32,8 @@ pub(crate) struct Batch {
     /// Written to `buffer` when the work is submitted: no command reads it before.
     arena: Vec<u8>,
     buffer: wgpu::Buffer,
+    /// Since somebody took them.
+    pub(crate) copied: CopiedBytes,
 }
 
 /// What fills are drawn with, and onto what. Handles, which are cheap to clone.
@@ -83,6 +85,7 @@ impl Batch {
                     | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             }),
+            copied: CopiedBytes::default(),
         }
     }
 
@@ -139,6 +142,7 @@ impl Batch {
     ) -> Result<(), CompositorError> {
         self.draw_fills(gpu);
         self.submit_if_large(gpu);
+        self.copied.drawn += from.size().area() * rows.bytes_per_pixel as u64;
         let encoder = encoder_of(&mut self.encoder, gpu);
         self.staging
             .upload(gpu, encoder, rows, from, texture, (to.x, to.y))

@@ -29,7 +29,10 @@ use self::{
     staging::Rows,
     window::{GpuWindow, WindowPainter},
 };
-use super::{Compositor, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented};
+use super::{
+    Compositor, CopiedBytes, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented,
+    copied::bytes_of,
+};
 use crate::{
     decode::PixelBlock,
     error::{CompositorError, RenderError},
@@ -170,6 +173,7 @@ fn copy_region(
     region: &CopyRegion,
     destination: &Texture,
 ) {
+    batch.copied.moved += bytes_of(region.source.size());
     batch.encoder(gpu).copy_texture_to_texture(
         source.at(region.source.left, region.source.top),
         destination.at(region.destination.x, region.destination.y),
@@ -188,6 +192,10 @@ impl Compositor for GpuCompositor {
 
     fn max_side_px(&self) -> u32 {
         self.gpu.max_side_px()
+    }
+
+    fn take_copied(&mut self) -> CopiedBytes {
+        std::mem::take(&mut self.batch.copied)
     }
 
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
@@ -387,6 +395,7 @@ impl Compositor for GpuCompositor {
                         scale: Some(window::scale(layer.size, layer.target.size())),
                     };
                     let target = Target::from(&self.output);
+                    self.batch.copied.moved += bytes_of(shown.size());
                     self.batch
                         .draw_rects(&self.gpu, &self.passes.scale, target, reads, &[shown]);
                 }

@@ -12,7 +12,7 @@ use super::{
     staging::Rows,
 };
 use crate::{
-    compositor::{Filter, PresentTimes, Presentation, Presented, WindowLayer},
+    compositor::{Filter, PresentTimes, Presentation, Presented, WindowLayer, copied::bytes_of},
     error::{CompositorError, RenderError},
     pace::PresentChoice,
     window::WindowHandle,
@@ -234,6 +234,7 @@ impl WindowPainter {
         batch.clear(gpu, window, [0.0, 0.0, 0.0, 1.0]);
         let shown = view.viewport().intersect(&bounds);
         if !shown.is_empty() {
+            batch.copied.shown += bytes_of(shown.size());
             let reads = Reads {
                 textures: &[&output.view],
                 origin: view.viewport().origin(),
