@@ -18,8 +18,7 @@ use crate::{
     screen::Screen,
 };
 
-/// The lab's usual size.
-const SIZE: Size = Size::new(1280, 800);
+const SIZE: Size = Size::new(1920, 1080);
 /// From the start of a client until its desktop shows the programs on it.
 const SETTLING: Duration = Duration::from_secs(9);
 /// Between two looks: no server here sends more than sixty pictures a second.
@@ -31,17 +30,28 @@ const DISPLAY: &str = ":93";
 const PORT: u16 = 33993;
 
 /// A server, and what clients are to offer it.
-const PEERS: [(&str, &str, ReplayCodec); 4] = [
+const PEERS: [(&str, &str, ReplayCodec); 7] = [
     ("xrdp-tls", "xrdp 0.9, bitmaps", ReplayCodec::Bitmap),
     (
         "xrdp10-tls",
         "xrdp 0.10, progressive",
         ReplayCodec::Progressive,
     ),
+    ("xrdp10-h264", "xrdp 0.10, AVC420", ReplayCodec::Avc420),
     (
         "shadow3-rfx",
         "FreeRDP 3.15, RemoteFX",
         ReplayCodec::RemoteFx,
+    ),
+    (
+        "shadow3-surface",
+        "FreeRDP 3.15, RemoteFX in surface commands",
+        ReplayCodec::RemoteFx,
+    ),
+    (
+        "shadow3-progressive",
+        "FreeRDP 3.15, progressive",
+        ReplayCodec::Progressive,
     ),
     ("shadow3", "FreeRDP 3.15, AVC444v2", ReplayCodec::Avc444v2),
 ];
