@@ -394,3 +394,19 @@ fn connecting_in_vain_shows_the_reason_and_can_be_tried_again() {
     assert!(wait_until(PATIENCE, || !viewer.is_running()));
     viewer.wait().succeeded();
 }
+
+#[test]
+fn a_window_without_any_driver_ends_with_what_to_do_instead() {
+    let Some(display) = Display::start(&screen_size()) else {
+        return;
+    };
+    let (server, password) = start(still_desktop());
+    let ran = Viewer::connect_in_window(&server, &password)
+        .args(&["--cert", "ignore", "--compositor", "gpu"])
+        .env("VK_DRIVER_FILES", "/nonexistent")
+        .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent")
+        .display(&display.name)
+        .run();
+    assert_eq!(ran.code, 51, "{}", ran.stderr);
+    assert!(ran.stderr.contains("--compositor cpu"), "{}", ran.stderr);
+}
