@@ -1,7 +1,6 @@
 //! The second layer written: columns that both sides have, or get.
 
 use super::bands::BarCaches;
-use super::bars::BarStorage;
 use super::{BAR_SLOTS, Pixel, SHORT_BAR_SLOTS, push_pixels};
 
 /// Adds a pixel to the hash of a column. Made of what every processor can do to many columns at
@@ -60,30 +59,26 @@ impl HashIndex {
 
     /// The slot that was put in under this hash.
     #[inline(always)]
-    pub fn find(&self, hash: u32) -> Option<usize> {
+    pub fn find(&self, hash: u32) -> Option<u16> {
         let tag = tag(hash);
         let place = &self.places[self.place(hash)];
         // Which one is as good as random: no branch should depend on it.
         let mut slot = None;
         for &(of, at) in place.iter().rev() {
-            slot = if of == tag {
-                Some(usize::from(at))
-            } else {
-                slot
-            };
+            slot = if of == tag { Some(at) } else { slot };
         }
         slot
     }
 
     /// Puts a slot in.
-    pub fn insert(&mut self, hash: u32, slot: usize) {
+    pub fn insert(&mut self, hash: u32, slot: u16) {
         let tag = tag(hash);
         let place = self.place(hash);
         let place = &mut self.places[place];
         // The place of a hash that is there already, or else the one for longest.
         let last = place.iter().position(|(of, _)| *of == tag);
         place[..=last.unwrap_or(Self::WAYS - 1)].rotate_right(1);
-        place[0] = (tag, slot as u16);
+        place[0] = (tag, slot);
     }
 
     #[inline]
@@ -119,16 +114,22 @@ impl ColumnWriter {
         }
     }
 
-    /// Whether a column with this hash has most likely been sent before.
+    /// Where a column with this hash most likely is, if it has been sent before.
     #[inline(always)]
-    pub fn knows(&self, hash: u32) -> bool {
-        self.by_bar.find(hash).is_some()
+    pub fn slot(&self, hash: u32) -> Option<u16> {
+        self.by_bar.find(hash)
+    }
+
+    /// Whether that is what a slot holds.
+    #[inline(always)]
+    pub fn is_in(&self, slot: u16, column: &[Pixel]) -> bool {
+        are_equal(self.caches.bars.get(slot.into()), column)
     }
 
     /// The slot of a column that both sides have.
     #[inline(always)]
-    pub fn find(&self, column: &[Pixel], hash: u32) -> Option<usize> {
-        found(&self.by_bar, hash, &self.caches.bars, column)
+    pub fn find(&self, column: &[Pixel], hash: u32) -> Option<u16> {
+        self.slot(hash).filter(|&slot| self.is_in(slot, column))
     }
 
     /// Appends a column of a band with this background that is new, and returns its slot.
@@ -138,7 +139,7 @@ impl ColumnWriter {
         hash: u32,
         background: Pixel,
         out: &mut Vec<u8>,
-    ) -> usize {
+    ) -> u16 {
         let is_background = |pixel: &Pixel| *pixel == background;
         let on = column
             .iter()
@@ -148,7 +149,7 @@ impl ColumnWriter {
         let off = column.len() - below.take_while(|pixel| is_background(pixel)).count();
         let on = if on == column.len() { off } else { on };
         self.write_short(&column[on..off], on, out);
-        let slot = self.caches.bars.cursor();
+        let slot = self.caches.bars.cursor() as u16;
         self.by_bar.insert(hash, slot);
         let bars = &mut self.caches.bars;
         bars.push(column.len(), background, on, &column[on..off]);
@@ -159,16 +160,17 @@ impl ColumnWriter {
         let hash = hash_pixels(short);
         // One without pixels takes a byte less as new than as known.
         if !short.is_empty()
-            && let Some(slot) = found(&self.by_short_bar, hash, &self.caches.short_bars, short)
+            && let Some(slot) = self.by_short_bar.find(hash)
+            && are_equal(self.caches.short_bars.get(slot.into()), short)
         {
-            out.extend((0x4000 | slot as u16).to_le_bytes());
+            out.extend((0x4000 | slot).to_le_bytes());
             out.push(on as u8);
             return;
         }
         out.extend([on as u8, (on + short.len()) as u8]);
         push_pixels(short, out);
         self.by_short_bar
-            .insert(hash, self.caches.short_bars.cursor());
+            .insert(hash, self.caches.short_bars.cursor() as u16);
         self.caches.short_bars.push(short.len(), 0, 0, short);
     }
 
@@ -182,13 +184,9 @@ impl ColumnWriter {
 }
 
 #[inline(always)]
-fn found(index: &HashIndex, hash: u32, storage: &BarStorage, pixels: &[Pixel]) -> Option<usize> {
-    let slot = index.find(hash)?;
+fn are_equal(known: &[Pixel], pixels: &[Pixel]) -> bool {
     // Few pixels: a call to compare them would cost more than that.
-    let known = storage.get(slot);
-    let difference = known
-        .iter()
-        .zip(pixels)
-        .fold(0, |all, (a, b)| all | (a ^ b));
-    (known.len() == pixels.len() && difference == 0).then_some(slot)
+    let pairs = known.iter().zip(pixels);
+    let difference = pairs.fold(0, |all, (a, b)| all | (a ^ b));
+    known.len() == pixels.len() && difference == 0
 }

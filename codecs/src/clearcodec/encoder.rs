@@ -122,7 +122,7 @@ impl ClearCodecEncoder {
             self.glyph.extend(pixels);
         }
         let hash = hash_pixels(&self.glyph);
-        if let Some(index) = self.by_glyph.find(hash)
+        if let Some(index) = self.by_glyph.find(hash).map(usize::from)
             && self.glyphs.get(index) == self.glyph
         {
             return (true, index);
@@ -130,7 +130,7 @@ impl ClearCodecEncoder {
         let index = self.next_glyph;
         self.next_glyph = (index + 1) % GLYPH_SLOTS;
         self.glyphs.replace(index).extend_from_slice(&self.glyph);
-        self.by_glyph.insert(hash, index);
+        self.by_glyph.insert(hash, index as u16);
         (false, index)
     }
 

@@ -6,7 +6,7 @@ use super::{OPAQUE, Pixel};
 use crate::simd::dispatch;
 
 /// Bits of a word.
-const WORD: usize = 64;
+pub const WORD: usize = 64;
 
 /// Opaque pixels, and where the color changes.
 ///
@@ -33,15 +33,27 @@ impl Row {
         dispatch(
             #[inline(always)]
             || {
-                let (body, padding) = self.padded[1..].split_at_mut(self.width);
-                for (to, from) in body.iter_mut().zip(pixels) {
-                    *to = Pixel::from_le_bytes(*from) | OPAQUE;
-                }
-                padding.fill(body[self.width - 1]);
-                self.padded[0] = self.padded[1];
+                let opaque = |pixel: &[u8; 4]| Pixel::from_le_bytes(*pixel) | OPAQUE;
+                self.padded[0] = opaque(&pixels[0]);
                 let mut changes = 0;
-                for (word, changed) in self.changed.iter_mut().enumerate() {
-                    *changed = changed_bits(window(&self.padded, word * WORD));
+                // A word at a time, so that what waits for the picture's memory has the work on
+                // the word before to do.
+                let words = self.changed.iter_mut().zip(pixels.chunks(WORD));
+                for (word, (changed, pixels)) in words.enumerate() {
+                    let start = word * WORD;
+                    let to = &mut self.padded[1 + start..][..WORD];
+                    if let Some(pixels) = pixels.first_chunk::<WORD>() {
+                        for (to, from) in to.iter_mut().zip(pixels) {
+                            *to = opaque(from);
+                        }
+                    } else {
+                        let (to, padding) = to.split_at_mut(pixels.len());
+                        for (to, from) in to.iter_mut().zip(pixels) {
+                            *to = opaque(from);
+                        }
+                        padding.fill(to[to.len() - 1]);
+                    }
+                    *changed = changed_bits(window(&self.padded, start));
                     changes += changed.count_ones() as usize;
                 }
                 changes
@@ -64,6 +76,11 @@ impl Row {
     #[inline(always)]
     pub fn window<const SIZE: usize>(&self, start: usize) -> &[Pixel; SIZE] {
         window(&self.padded, start)
+    }
+
+    /// Bit by bit: which pixels differ from the one before; zeros behind the last.
+    pub fn changed(&self) -> &[u64] {
+        &self.changed
     }
 
     /// How many of these pixels differ from the one before.

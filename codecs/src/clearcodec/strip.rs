@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::columns::{ColumnWriter, finish_hash, hash_pixel};
-use super::row::Row;
+use super::row::{Row, WORD};
 use super::{MAX_BAND_HEIGHT, Pixel};
 use crate::simd::dispatch;
 
@@ -26,23 +26,26 @@ pub struct Strip {
     /// As many as were ever needed; the first `count` belong to the strip.
     rows: Vec<Row>,
     columns: Vec<ColumnGroup>,
-    /// By column: whether it comes to a band at the least cost if the next one is in none, and if
-    /// the next one is in one.
-    came_from_band: Vec<[bool; 2]>,
+    /// By group: which columns come from a band at the least cost if they are in none, and which
+    /// if they are in one.
+    came_from_band: Vec<[u16; 2]>,
     /// Columns on their way into a band.
     gathered: [[Pixel; MAX_BAND_HEIGHT]; GROUP],
 }
 
 /// Columns side by side.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct ColumnGroup {
+    /// Bit by bit: which of them differ from the one before. Where none does, the rest is not made
+    /// anew.
+    news: u16,
     hashes: [u32; GROUP],
     /// In how many rows a column differs from the one before.
     changes: [u32; GROUP],
     /// In how many rows it differs from its own first pixel.
     marks: [u32; GROUP],
-    /// Bit by bit: which of them differ from the one before.
-    news: u16,
+    /// The slots where those that differ may be.
+    slots: [Option<u16>; GROUP],
 }
 
 impl Default for Strip {
@@ -117,43 +120,73 @@ impl Strip {
     /// left to right is found in one pass there and one back.
     pub fn cut(&mut self, known: &ColumnWriter, parts: &mut Vec<(Range<usize>, bool)>) {
         self.measure();
-        self.came_from_band.resize(self.width, [false; 2]);
+        self.came_from_band.clear();
         let (mut beside, mut within) = (0, BAND_HEADER_BYTES);
-        let groups = self.came_from_band.chunks_mut(GROUP).zip(&self.columns);
-        for (came_from_band, group) in groups {
-            let prices = group.band_bytes(self.count, known);
-            for (at, came_from_band) in came_from_band.iter_mut().enumerate() {
+        for group in &mut self.columns {
+            // Whoever is in no band stays there as long as nothing changes.
+            if group.news == 0 && within == beside + BAND_HEADER_BYTES + KNOWN_BYTES {
+                self.came_from_band.push([0; 2]);
+                continue;
+            }
+            let band_bytes = group.look_up(self.count, known);
+            let mut came_from_band = [0; 2];
+            for (at, bytes) in band_bytes.into_iter().enumerate() {
                 let start = beside + BAND_HEADER_BYTES;
-                *came_from_band = [within < beside, within <= start];
+                came_from_band[0] |= u16::from(within < beside) << at;
+                came_from_band[1] |= u16::from(within <= start) << at;
                 (beside, within) = (
                     beside.min(within) + CHANGE_BYTES * group.changes[at],
-                    within.min(start) + prices[at],
+                    within.min(start) + bytes,
                 );
             }
+            self.came_from_band.push(came_from_band);
         }
         parts.clear();
         let mut in_band = within < beside;
         let mut end = self.width;
-        for (x, came_from_band) in self.came_from_band.iter().enumerate().rev() {
-            let before = came_from_band[usize::from(in_band)];
-            if x == 0 || before != in_band {
-                parts.push((x..end, in_band));
-                end = x;
+        for (index, came_from_band) in self.came_from_band.iter().enumerate().rev() {
+            let mut left = u16::MAX;
+            // The columns that come from the other side.
+            while let others =
+                (came_from_band[usize::from(in_band)] ^ u16::from(in_band).wrapping_neg()) & left
+                && others != 0
+            {
+                let at = others.ilog2();
+                let x = index * GROUP + at as usize;
+                if x == 0 {
+                    break;
+                }
+                // Columns behind the last one are in no part.
+                if x < end {
+                    parts.push((x..end, in_band));
+                    end = x;
+                }
+                in_band = !in_band;
+                left = (1 << at) - 1;
             }
-            in_band = before;
         }
+        parts.push((0..end, in_band));
         parts.reverse();
     }
 
     /// Fills `columns`.
     fn measure(&mut self) {
         let rows = &self.rows[..self.count];
-        self.columns.clear();
+        let groups = self.width.div_ceil(GROUP);
+        self.columns.resize_with(groups, ColumnGroup::default);
         dispatch(
             #[inline(always)]
             || {
-                for start in (0..self.width).step_by(GROUP) {
-                    self.columns.push(ColumnGroup::of(rows, start));
+                for (word, groups) in self.columns.chunks_mut(WORD / GROUP).enumerate() {
+                    let changed = rows.iter().map(|row| row.changed()[word]);
+                    let news = changed.fold(0, |any, changed| any | changed);
+                    for (index, group) in groups.iter_mut().enumerate() {
+                        group.news = (news >> (index * GROUP)) as u16;
+                        group.changes = [0; GROUP];
+                        if group.news != 0 {
+                            group.measure(rows, word * WORD + index * GROUP);
+                        }
+                    }
                 }
             },
         );
@@ -161,6 +194,20 @@ impl Strip {
 
     /// Appends the columns of a band.
     pub fn write_band(
+        &mut self,
+        columns: &Range<usize>,
+        writer: &mut ColumnWriter,
+        out: &mut Vec<u8>,
+        background: Pixel,
+    ) {
+        dispatch(
+            #[inline(always)]
+            || self.write_columns(columns, writer, out, background),
+        );
+    }
+
+    #[inline(always)]
+    fn write_columns(
         &mut self,
         columns: &Range<usize>,
         writer: &mut ColumnWriter,
@@ -181,17 +228,19 @@ impl Strip {
             if start + inside.start == columns.start {
                 news |= 1 << inside.start;
             }
-            let count = news.count_ones() as usize;
-            // All are looked up at once, so that what waits for memory waits together.
-            let mut slots = [Some(slot); GROUP + 1];
-            for (at, (column, slot)) in ones(news).zip(pixels.iter_mut().zip(&mut slots[1..])) {
-                let column = &mut column[..self.count];
-                for (to, row) in column.iter_mut().zip(rows) {
-                    *to = row.window::<{ GROUP + 1 }>(start)[1 + at];
-                }
-                *slot = writer.find(column, group.hashes[at]);
+            if news != 0 {
+                gather(rows, start, pixels);
             }
-            if slots[..=count].iter().all(Option::is_some) {
+            // All are compared at once, so that what waits for memory waits together.
+            let mut slots = [Some(slot); GROUP + 1];
+            for (at, slot) in ones(news).zip(&mut slots[1..]) {
+                let column = &pixels[at][..self.count];
+                *slot = group.slots[at].filter(|&slot| writer.is_in(slot, column));
+            }
+            if slots[..=news.count_ones() as usize]
+                .iter()
+                .all(Option::is_some)
+            {
                 let mut headers = [[0; 2]; GROUP];
                 for (header, at) in headers.iter_mut().zip(inside.clone()) {
                     // The number of columns up to this one that are others.
@@ -202,12 +251,10 @@ impl Strip {
                 out.extend_from_slice(headers[..inside.len()].as_flattened());
                 continue;
             }
-            let mut done = 0;
             for at in inside {
                 if news >> at & 1 != 0 {
-                    done += 1;
                     // What comes now may be among those that have been put in since.
-                    let (column, hash) = (&pixels[done - 1][..self.count], group.hashes[at]);
+                    let (column, hash) = (&pixels[at][..self.count], group.hashes[at]);
                     match writer.find(column, hash) {
                         Some(known) => slot = known,
                         None => {
@@ -240,20 +287,34 @@ impl Strip {
 }
 
 /// Stands for a column that is in a slot.
-fn known_header(slot: usize) -> [u8; 2] {
-    (0x8000 | slot as u16).to_le_bytes()
+fn known_header(slot: u16) -> [u8; 2] {
+    (0x8000 | slot).to_le_bytes()
+}
+
+/// Rows of a group, from `start` on, as columns; what is below the last row is of no meaning.
+#[inline(always)]
+fn gather(rows: &[Row], start: usize, columns: &mut [[Pixel; MAX_BAND_HEIGHT]; GROUP]) {
+    const SIDE: usize = 4;
+    for y in (0..rows.len()).step_by(SIDE) {
+        let rows: [_; SIDE] = std::array::from_fn(|below| {
+            let row = &rows[(y + below).min(rows.len() - 1)];
+            row.window::<{ GROUP + 1 }>(start)
+        });
+        for (at, column) in columns.iter_mut().enumerate() {
+            let side = column[y..]
+                .first_chunk_mut()
+                .expect("a column has whole sides");
+            *side = rows.map(|row| row[1 + at]);
+        }
+    }
 }
 
 impl ColumnGroup {
-    /// Those from `start` on; rows have that many pixels, or some more behind their last.
+    /// Fills what is said of the columns from `start` on; rows have that many pixels, or some more
+    /// behind their last.
     #[inline(always)]
-    fn of(rows: &[Row], start: usize) -> Self {
-        let mut group = Self {
-            hashes: [0; GROUP],
-            changes: [0; GROUP],
-            marks: [0; GROUP],
-            news: 0,
-        };
+    fn measure(&mut self, rows: &[Row], start: usize) {
+        let [mut hashes, mut changes, mut marks] = [[0; GROUP]; 3];
         let mut first = [0; GROUP];
         for (y, row) in rows.iter().enumerate() {
             let window = row.window::<{ GROUP + 1 }>(start);
@@ -262,29 +323,29 @@ impl ColumnGroup {
             }
             for at in 0..GROUP {
                 let (before, pixel) = (window[at], window[at + 1]);
-                group.hashes[at] = hash_pixel(group.hashes[at], pixel);
-                group.changes[at] += u32::from(pixel != before);
-                group.marks[at] += u32::from(pixel != first[at]);
+                hashes[at] = hash_pixel(hashes[at], pixel);
+                changes[at] += u32::from(pixel != before);
+                marks[at] += u32::from(pixel != first[at]);
             }
         }
-        group.hashes = group.hashes.map(|hash| finish_hash(hash, rows.len()));
-        for (at, &changes) in group.changes.iter().enumerate() {
-            group.news |= u16::from(changes > 0) << at;
-        }
-        group
+        self.hashes = hashes.map(|hash| finish_hash(hash, rows.len()));
+        self.changes = changes;
+        self.marks = marks;
     }
 
-    /// What each column costs in a band.
+    /// Looks up the columns that differ from the one before, and returns what each one costs in a
+    /// band.
     #[inline(always)]
-    fn band_bytes(&self, rows: usize, known: &ColumnWriter) -> [u32; GROUP] {
+    fn look_up(&mut self, rows: usize, known: &ColumnWriter) -> [u32; GROUP] {
         let mut bytes = [KNOWN_BYTES; GROUP];
         for at in ones(self.news) {
             let is_noise = self.changes[at] * 4 > 3 * rows as u32;
             // What is drawn once will be drawn again, and a part of its price is for later; but a
             // photograph had better keep out of the caches.
             let new_bytes = self.marks[at] * if is_noise { 4 } else { 1 };
+            self.slots[at] = known.slot(self.hashes[at]);
             // Hard to foretell: no branch should depend on it.
-            bytes[at] += if known.knows(self.hashes[at]) {
+            bytes[at] += if self.slots[at].is_some() {
                 0
             } else {
                 new_bytes
