@@ -26,8 +26,9 @@ macro_rules! reader {
         /// of the stream stands between a token and the one after it.
         pub(super) struct $name<'a> {
             padded: &'a [u8],
-            /// The byte that is loaded next.
-            at: usize,
+            /// The byte that is loaded next. Narrower than a place, so that the end of what is
+            /// loaded cannot overflow and is compared with the data's alone.
+            at: u32,
             word: u64,
             /// Bits of the word that were taken from the bytes before `at`. Others may be there.
             held_bits: u32,
@@ -43,11 +44,12 @@ macro_rules! reader {
             #[inline(always)]
             pub(super) fn refill(&mut self) -> u64 {
                 let mut bytes = [0; 8];
-                if let Some(fresh) = self.padded.get(self.at..self.at + 8) {
+                let at = self.at as usize;
+                if let Some(fresh) = self.padded.get(at..at + 8) {
                     bytes.copy_from_slice(fresh);
                 }
                 self.word |= u64::$from_bytes(bytes) $fresh_shift self.held_bits;
-                self.at += (63 - self.held_bits) as usize / 8;
+                self.at += (63 - self.held_bits) / 8;
                 self.held_bits |= 56;
                 self.word
             }
@@ -68,7 +70,7 @@ macro_rules! reader {
             /// Bits taken so far.
             #[inline(always)]
             pub(super) fn position(&self) -> usize {
-                8 * self.at - self.held_bits as usize
+                8 * self.at as usize - self.held_bits as usize
             }
         }
     };

@@ -7,6 +7,7 @@ use crate::bulk::{
     bits::{HighReader, LOOK_BITS, pad},
     matches::{COPY_SLACK_BYTES, copy_match},
 };
+use crate::simd::dispatch;
 
 /// Fewer bits than this are no token, but what fills up the last byte.
 const MIN_TOKEN_BITS: usize = 8;
@@ -62,10 +63,14 @@ impl Decompressor {
         let first = self.cursor;
         pad(&mut self.padded, data);
         let end_bit = data.len() * 8;
-        match self.form {
-            Form::K8 => self.expand(Form::K8, end_bit)?,
-            Form::K64 => self.expand(Form::K64, end_bit)?,
-        }
+        // With BMI it has fewer instructions.
+        dispatch(
+            #[inline(always)]
+            || match self.form {
+                Form::K8 => self.expand(Form::K8, end_bit),
+                Form::K64 => self.expand(Form::K64, end_bit),
+            },
+        )?;
         Ok(&self.history[first..self.cursor])
     }
 

@@ -10,7 +10,15 @@ use crate::bulk::BulkError;
 pub(super) struct Distances {
     /// Bits of the code and of the value, in a byte for each look.
     bits: u64,
-    looks: [DistanceClass; 8],
+    looks: [Look; 8],
+}
+
+#[derive(Clone, Copy)]
+struct Look {
+    prefix_bits: u8,
+    /// What brings the value down to the bottom of the word.
+    shift: u8,
+    base: u32,
 }
 
 pub(super) static DISTANCES_8K: Distances = Distances::new(&CLASSES_8K);
@@ -18,17 +26,27 @@ pub(super) static DISTANCES_64K: Distances = Distances::new(&CLASSES_64K);
 
 impl Distances {
     const fn new(classes: &[DistanceClass; 4]) -> Self {
-        let mut looks = [classes[0]; 8];
+        let no_look = Look {
+            prefix_bits: 0,
+            shift: 0,
+            base: 0,
+        };
+        let mut looks = [no_look; 8];
         let mut bits = 0;
         let mut look = 0;
         while look < looks.len() {
-            let mut class = 0;
+            let mut at = 0;
             let prefix = 0b11 << 3 | look as u32;
-            while prefix >> (5 - classes[class].prefix_bits) != classes[class].prefix {
-                class += 1;
+            while prefix >> (5 - classes[at].prefix_bits) != classes[at].prefix {
+                at += 1;
             }
-            looks[look] = classes[class];
-            bits |= ((classes[class].prefix_bits + classes[class].value_bits) as u64) << (8 * look);
+            let class = classes[at];
+            looks[look] = Look {
+                prefix_bits: class.prefix_bits as u8,
+                shift: (64 - class.value_bits) as u8,
+                base: class.base,
+            };
+            bits |= ((class.prefix_bits + class.value_bits) as u64) << (8 * look);
             look += 1;
         }
         Self { bits, looks }
@@ -43,9 +61,9 @@ impl Distances {
     /// The distance that `word` begins with.
     #[inline(always)]
     pub(super) fn value(&self, word: u64) -> usize {
-        let class = &self.looks[(word >> 59 & 7) as usize];
-        let value = word << class.prefix_bits >> (64 - class.value_bits);
-        class.base as usize + value as usize
+        let look = &self.looks[(word >> 56 & 0x38) as usize / 8];
+        let value = word << look.prefix_bits >> look.shift;
+        look.base as usize + value as usize
     }
 }
 
