@@ -125,7 +125,7 @@ macro_rules! writer {
                 self.bytes[self.at..self.at + 8].copy_from_slice(&held.$to_bytes());
                 let whole = held_bits / 8;
                 self.at += whole as usize;
-                self.held = held.$shift(whole * 8).unwrap_or(0);
+                self.held = held.$shift(whole * 8);
                 self.held_bits = held_bits % 8;
             }
 
@@ -142,15 +142,15 @@ macro_rules! writer {
 writer! {
     /// Bits to bytes, high bit first.
     HighWriter,
-    |held, value, held_bits, bits| held | value.checked_shl(64 - held_bits - bits).unwrap_or(0),
-    to_be_bytes, checked_shl
+    |held, value, held_bits, bits| held | value.rotate_right(held_bits + bits),
+    to_be_bytes, wrapping_shl
 }
 
 writer! {
     /// Bits to bytes, low bit first.
     LowWriter,
     |held, value, held_bits, bits| { let _ = bits; held | value << held_bits },
-    to_le_bytes, checked_shr
+    to_le_bytes, wrapping_shr
 }
 
 #[cfg(test)]

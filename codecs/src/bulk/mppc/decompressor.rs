@@ -4,15 +4,13 @@ use super::{
 };
 use crate::bulk::{
     BulkError, PACKET_AT_FRONT, PACKET_COMPRESSED, PACKET_FLUSHED,
-    bits::{HighReader, LOOK_BITS, pad},
+    bits::{HighReader, pad},
     matches::{COPY_SLACK_BYTES, copy_match},
 };
 use crate::simd::dispatch;
 
 /// Fewer bits than this are no token, but what fills up the last byte.
 const MIN_TOKEN_BITS: usize = 8;
-/// The longest literal.
-const MAX_LITERAL_BITS: u32 = 9;
 
 /// Expands what a [`Compressor`](super::Compressor) has packed, message by message, in order.
 ///
@@ -137,22 +135,23 @@ impl Decompressor {
     }
 }
 
-/// The literals that `word` begins with, lowest byte first, how many they are and their bits:
-/// all that a look shows. There is at least one.
+/// The literals that `word` begins with, three at most, lowest byte first; how many they are and
+/// their bits. As nobody foretells how many there are, it does the same for fewer.
 #[inline(always)]
 fn literals(mut word: u64) -> (u64, usize, u32) {
     let (mut bytes, mut count, mut used) = (0, 0, 0);
-    loop {
+    for at in 0..3 {
         let is_high = word >> 63;
         let byte = (word >> (56 - is_high)) & 0x7f | is_high << 7;
-        bytes |= byte << (8 * count);
-        count += 1;
-        used += 8 + is_high as u32;
-        word <<= 8 + is_high;
-        if used + 2 * MAX_LITERAL_BITS > LOOK_BITS || word >> 62 == 0b11 {
-            return (bytes, count, used);
-        }
+        bytes |= byte << (8 * at);
+        // Once this is no literal, no other follows.
+        let is_literal = u64::from(word >> 62 != 0b11);
+        let bits = (8 | is_high) & is_literal.wrapping_neg();
+        count += is_literal as usize;
+        used += bits as u32;
+        word <<= bits;
     }
+    (bytes, count, used)
 }
 
 #[cfg(test)]
