@@ -18,6 +18,7 @@
 pub mod bits;
 mod blocks;
 pub(crate) mod clip;
+pub mod coefficients;
 pub mod color;
 mod decoder;
 pub mod dwt;
@@ -30,6 +31,7 @@ pub mod rlgr;
 pub(crate) mod tile;
 pub(crate) mod tile_source;
 
+pub use coefficients::{CoefficientTile, CoefficientTiles};
 pub use decoder::RemoteFxDecoder;
 pub use encoder::{Mode, RemoteFxEncoder, RemoteFxEncoderOptions};
 pub use error::RemoteFxError;

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     adapters::may_have_gpu,
     compositor::{Compositor, CpuCompositor, GpuCompositor},
+    decode::tile_pool::TilePool,
     error::{CompositorError, RenderError},
     pace::PresentChoice,
     present::SoftwareWindow,
@@ -24,6 +25,7 @@ pub(crate) struct CompositorFactory {
     choice: CompositorChoice,
     present: PresentChoice,
     window: Option<Arc<dyn WindowHandle>>,
+    pool: Option<Arc<TilePool>>,
     losses: Vec<Instant>,
 }
 
@@ -41,8 +43,15 @@ impl CompositorFactory {
             choice,
             present,
             window,
+            pool: None,
             losses: Vec::new(),
         }
+    }
+
+    /// Lets compositors share threads with the decoders.
+    pub(crate) fn sharing(mut self, pool: Arc<TilePool>) -> Self {
+        self.pool = Some(pool);
+        self
     }
 
     /// The compositor that was asked for. `Auto` takes the GPU only where it is one: emulated on
@@ -98,7 +107,11 @@ impl CompositorFactory {
 
     fn cpu(&self) -> Result<Box<dyn Compositor>, RenderError> {
         let window = self.window.as_ref().map(SoftwareWindow::new).transpose()?;
-        Ok(Box::new(CpuCompositor::new(window)))
+        let compositor = CpuCompositor::new(window);
+        Ok(Box::new(match &self.pool {
+            Some(pool) => compositor.sharing(pool.clone()),
+            None => compositor,
+        }))
     }
 }
 

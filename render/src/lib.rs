@@ -56,6 +56,7 @@ mod present;
 mod render_thread;
 mod renderer;
 mod statistics;
+mod tile_engine;
 mod trace;
 mod view;
 mod window;
@@ -71,6 +72,7 @@ pub use renderer::{CompositorChoice, PresentTarget, Renderer, RendererConfig};
 pub use statistics::{
     CodecCounts, Distribution, FrameSteps, Recorder, RenderStatistics, codec_name,
 };
+pub use tile_engine::{TileChoice, TileEngine, TileMemory};
 pub use trace::Trace;
 pub use view::{Scaling, View};
 pub use window::WindowHandle;

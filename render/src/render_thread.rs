@@ -20,6 +20,7 @@ use crate::{
     pace::{Pacer, When},
     renderer::{Mailbox, RendererConfig, Wishes},
     statistics::Recorder,
+    tile_engine::{self, TileChoice},
     view::{Scaling, View},
 };
 
@@ -44,6 +45,7 @@ pub(crate) struct RenderThread<E> {
     scene: Scene,
     layers: Layers,
     scaling: Scaling,
+    tiles: TileChoice,
     view: View,
     /// What is composed and not yet shown.
     damage: Damage,
@@ -83,6 +85,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             scene: Scene::new(config.limits),
             layers: Layers::default(),
             scaling: config.scaling,
+            tiles: config.tiles,
             view,
             damage: Damage::new(),
             repaint: Damage::of(view.window().to_rect()),
@@ -98,6 +101,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
 
     /// Works until the last handle is gone.
     pub(crate) fn run(&mut self) {
+        self.choose_tile_engine();
         loop {
             let wishes = self.wait();
             if wishes.stop {
@@ -132,6 +136,14 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
                     }
                 }
             }
+        }
+    }
+
+    /// While a session connects, there is time to measure.
+    fn choose_tile_engine(&mut self) {
+        match tile_engine::choose(&self.tiles, &mut *self.compositor, &self.stage) {
+            Ok(engine) => self.recorder.set_tile_engine(engine),
+            Err(error) => self.recover(&error),
         }
     }
 
@@ -408,6 +420,9 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
                 self.compositor = compositor;
                 self.recorder
                     .set_compositor(self.compositor.name(), self.compositor.adapter());
+                // What failed may have been that. What is decoded already is drawn by whoever it is.
+                self.stage.keep_tiles_coded(None);
+                self.recorder.set_tile_engine(None);
                 self.repaint = Damage::of(self.view.window().to_rect());
                 let whole = self.scene.output().to_rect();
                 if !whole.is_empty() {

@@ -21,6 +21,7 @@ use crate::{
     pace::PresentChoice,
     render_thread::RenderThread,
     statistics::{Recorder, RenderStatistics},
+    tile_engine::TileChoice,
     trace::Trace,
     view::{Scaling, View},
     window::WindowHandle,
@@ -51,6 +52,8 @@ pub struct RendererConfig {
     pub decode: DecodeOptions,
     /// Which H.264 decoders there are to choose from.
     pub decoders: DecoderPlan,
+    /// Who makes pixels of RemoteFX's tiles, where there is a choice.
+    pub tiles: TileChoice,
     /// How much the peer may make this side keep.
     pub limits: SceneLimits,
     /// Where to write down what the threads do.
@@ -202,7 +205,8 @@ impl Renderer {
         let stage = DecodeStage::start(config.decode, decoders, recorder.clone(), wake)
             .map_err(RenderError::Thread)?;
         let stage = Arc::new(stage);
-        let factory = CompositorFactory::new(config.compositor, config.present, &target);
+        let factory = CompositorFactory::new(config.compositor, config.present, &target)
+            .sharing(stage.tile_pool());
         let (tell, opened) = crossbeam_channel::bounded(1);
         let thread = {
             let (stage, mailbox, recorder) = (stage.clone(), mailbox.clone(), recorder.clone());

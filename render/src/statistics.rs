@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::{
     compositor::{CopiedBytes, PresentTimes},
     decode::FinishedFrame,
+    tile_engine::TileEngine,
     trace::Trace,
 };
 
@@ -107,6 +108,8 @@ pub struct RenderStatistics {
     pub adapter: Option<String>,
     /// The H.264 decoder in use, once one was needed.
     pub video_decoder: Option<&'static str>,
+    /// Who makes pixels of RemoteFX's tiles, where there is a choice.
+    pub tile_engine: Option<TileEngine>,
     /// Frames that were applied.
     pub frames: u64,
     /// Pictures that were shown; several frames may share one.
@@ -252,6 +255,10 @@ impl Recorder {
         let totals = &mut self.figures.lock().totals;
         totals.compositor = name;
         totals.adapter = adapter.map(str::to_owned);
+    }
+
+    pub(crate) fn set_tile_engine(&self, engine: Option<TileEngine>) {
+        self.figures.lock().totals.tile_engine = engine;
     }
 
     pub(crate) fn peer_error(&self) {

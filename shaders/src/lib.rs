@@ -10,6 +10,8 @@
 //!    │                                              ▲ fill, alpha                        ▲
 //!    └──avc444_luma──▶ 4:4:4 ──yuv444───────────────┘                          overlay ──┘
 //!    └──avc444_chroma_v1, _v2 ▲
+//!
+//!  coefficients ──tiles──▶ pixels in a buffer, to be copied
 //! ```
 //!
 //! ```
@@ -87,6 +89,28 @@ pub const MODULES: [Module; 10] = [
     SCALE,
 ];
 
+/// A compute pass: one workgroup for each element of its first buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct ComputeModule {
+    /// For labels.
+    pub name: &'static str,
+    /// WGSL, valid.
+    pub source: &'static str,
+    /// Entry point.
+    pub entry: &'static str,
+    /// Bytes that a workgroup shares.
+    pub shared_bytes: u32,
+}
+
+/// Tiles of RemoteFX ([`TileInstance`]s) and their coefficients to pixels: storage buffers at
+/// bindings 0 to 2.
+pub const TILES: ComputeModule = ComputeModule {
+    name: "tiles",
+    source: include_str!(concat!(env!("OUT_DIR"), "/tiles.wgsl")),
+    entry: "compute",
+    shared_bytes: 4096 * 4,
+};
+
 /// Entry point of the fragment stage of every pass.
 pub const FRAGMENT: &str = "fragment";
 /// Entry point of the second fragment stage of [`AVC444_LUMA`].
@@ -134,4 +158,19 @@ pub struct FillInstance {
     pub rect: [f32; 4],
     /// Red, green, blue, alpha, 0 to 1.
     pub color: [f32; 4],
+}
+
+/// A tile: what [`TILES`] takes, at binding 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub struct TileInstance {
+    /// Which of the pixels is its first.
+    pub place: u32,
+    /// Pixels from one row to the next.
+    pub pitch: u32,
+    /// 1 for borders that reduce and extrapolate.
+    pub extrapolates: u32,
+    /// By how many bits coefficients go left: a byte for each of ten bands, lowest first, in three
+    /// words for each component.
+    pub shifts: [[u32; 3]; 3],
 }

@@ -5,7 +5,7 @@ use std::mem::{offset_of, size_of};
 use naga::{Module, TypeInner};
 use oriel_shaders::{
     FRAGMENT, FRAGMENT_CHROMA, FillInstance, MODULES, PassUniform, RectInstance, SCALE,
-    ScaleUniform,
+    ScaleUniform, TILES, TileInstance,
 };
 
 fn parse(source: &str) -> Module {
@@ -68,6 +68,38 @@ fn the_scale_uniform_has_the_shaders_layout() {
     ];
     assert_eq!(members, mirror);
     assert_eq!(span as usize, size_of::<ScaleUniform>());
+}
+
+#[test]
+fn a_tile_has_the_shaders_layout_and_its_plane_the_size_that_is_told() {
+    let module = parse(TILES.source);
+    let (_, tile) = module
+        .types
+        .iter()
+        .find(|(_, kind)| kind.name.as_deref() == Some("Tile"))
+        .expect("the structure");
+    let TypeInner::Struct { members, span } = &tile.inner else {
+        panic!("no structure");
+    };
+    let offsets: Vec<_> = members
+        .iter()
+        .map(|member| member.offset as usize)
+        .collect();
+    let mirror = [
+        offset_of!(TileInstance, place),
+        offset_of!(TileInstance, pitch),
+        offset_of!(TileInstance, extrapolates),
+        offset_of!(TileInstance, shifts),
+    ];
+    assert_eq!(offsets, mirror);
+    assert_eq!(*span as usize, size_of::<TileInstance>());
+    let shared: u32 = module
+        .global_variables
+        .iter()
+        .filter(|(_, variable)| variable.space == naga::AddressSpace::WorkGroup)
+        .map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx()))
+        .sum();
+    assert_eq!(shared, TILES.shared_bytes);
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! The command line: what tests, benches and scripts rely on.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oriel_codecs::{bulk::CompressionLevel, geometry::Size, video::DecoderKind};
 use oriel_protocol::client::ConnectionType;
-use oriel_render::{CompositorChoice, PresentChoice};
+use oriel_render::{CompositorChoice, PresentChoice, TileChoice, TileEngine};
 use oriel_transport::{CertificatePolicy, certificate::FingerprintError};
 
 use crate::{
-    decoders::DecoderChoice,
+    decoders::{DecoderChoice, KeptTileEngines},
     failure,
     recording::Speed,
     target::{Target, split_domain},
@@ -214,6 +214,9 @@ pub struct ViewArgs {
     /// tears; auto is a mailbox where there is one, else fifo.
     #[arg(long, value_enum, default_value_t)]
     pub present: Present,
+    /// Who makes pixels of RemoteFX, where a GPU could as well; auto is the quicker one.
+    #[arg(long, value_enum, default_value_t)]
+    pub tiles: Tiles,
 }
 
 fn parse_certificate_policy(text: &str) -> Result<CertificatePolicy, String> {
@@ -372,6 +375,28 @@ impl From<Present> for PresentChoice {
             Present::Mailbox => Self::Mailbox,
             Present::Immediate => Self::Immediate,
             Present::Fifo => Self::Fifo,
+        }
+    }
+}
+
+/// Who makes pixels of RemoteFX.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Tiles {
+    /// The one that was quicker when both were tried.
+    #[default]
+    Auto,
+    /// The GPU, where it can.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+impl From<Tiles> for TileChoice {
+    fn from(choice: Tiles) -> Self {
+        match choice {
+            Tiles::Auto => Self::Remembered(Arc::new(KeptTileEngines)),
+            Tiles::Gpu => Self::Fixed(TileEngine::Gpu),
+            Tiles::Cpu => Self::Fixed(TileEngine::Cpu),
         }
     }
 }

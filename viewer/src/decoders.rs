@@ -1,4 +1,4 @@
-//! Which H.264 decoder a session uses.
+//! Which H.264 decoder a session uses, and who makes pixels of RemoteFX.
 //!
 //! ```text
 //!  --decoder NAME ─▶ choose ─▶ DecoderPlan ─▶ renderer
@@ -12,6 +12,7 @@
 mod cache;
 mod machine;
 mod survey;
+mod tiles;
 
 use std::str::FromStr;
 
@@ -20,6 +21,7 @@ use oriel_render::decode::DecoderPlan;
 
 pub use cache::forget;
 pub use survey::{Finding, Survey, Timing, answer_probe, time};
+pub use tiles::KeptTileEngines;
 
 use crate::failure::Failure;
 

@@ -22,6 +22,7 @@ pub async fn run(
     let (inbox, activity) = (Inbox::default(), Activity::default());
     let config = RendererConfig {
         compositor: session.view.compositor.into(),
+        tiles: session.view.tiles.into(),
         trace: plan.trace.clone(),
         decoders,
         ..Default::default()

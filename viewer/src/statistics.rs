@@ -7,7 +7,7 @@ use std::{
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::graphics::FrameReport;
-use oriel_render::{Distribution, RenderEvent, RenderStatistics};
+use oriel_render::{Distribution, RenderEvent, RenderStatistics, TileEngine};
 
 use crate::{
     chrome::{StatisticsPage, StepFigures},
@@ -72,7 +72,11 @@ impl Meter {
         let mut codecs: Vec<_> = render.codecs.iter().collect();
         codecs.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.bytes));
         let codecs: Vec<&str> = codecs.into_iter().map(|(name, _)| *name).collect();
-        let engines = [render.video_decoder, Some(render.compositor)];
+        let tiles = render.tile_engine.map(|engine| match engine {
+            TileEngine::Cpu => "tiles on cpu",
+            TileEngine::Gpu => "tiles on gpu",
+        });
+        let engines = [render.video_decoder, Some(render.compositor), tiles];
         let engines: Vec<&str> = engines.into_iter().flatten().collect();
         self.page = StatisticsPage {
             frames_per_second: frame_rate as f32,

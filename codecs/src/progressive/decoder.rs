@@ -4,8 +4,9 @@ use crate::{
     geometry::{Point, Rect, Size},
     picture::PictureMut,
     remotefx::{
-        Component, TILE_AREA, TILE_SIZE,
+        CoefficientTiles, Component, TILE_AREA, TILE_SIZE,
         clip::Clip,
+        coefficients::TILE_COEFFICIENTS,
         painter::{Pieces, TILES_FOR_TWO},
         tile::TileSamples,
         tile_source::grid,
@@ -107,6 +108,58 @@ impl ProgressiveDecoder {
         Ok(())
     }
 
+    /// Takes the passes of a payload that [is one region](Self::is_one_region): `tiles` become
+    /// those that something is painted of, with all that is known of their coefficients, and
+    /// `painted` the rectangles of the surface that [`decode`](Self::decode) would have written.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn decode_coefficients(
+        &mut self,
+        payload: &[u8],
+        tiles: &mut CoefficientTiles,
+        painted: &mut Vec<Rect>,
+    ) -> Result<(), ProgressiveError> {
+        tiles.set_tiles(std::iter::empty());
+        for region in regions(payload) {
+            let region = region?;
+            self.plan(&region)?;
+            // Passes come first, and nothing is drawn by them.
+            let nowhere = Rect::default();
+            self.clip.set(std::iter::empty(), nowhere);
+            if let Some(target) = PictureMut::new(&mut [], Size::default(), 0) {
+                self.take_passes(&region, Point::default(), target)?;
+            }
+            self.clip.set(region.rects(), self.size.to_rect());
+            self.collect(tiles);
+            self.note_painted(Point::default(), painted);
+        }
+        Ok(())
+    }
+
+    /// True for a payload of one region at most, as all servers' are: what is painted does not
+    /// depend on the order of regions then.
+    pub fn is_one_region(payload: &[u8]) -> bool {
+        regions(payload).count() <= 1
+    }
+
+    /// Copies the coefficients of the tiles that something is painted of.
+    fn collect(&self, out: &mut CoefficientTiles) {
+        let shown = (0..self.clip.rows()).flat_map(|row| {
+            self.clip.columns(row).filter_map(move |column| {
+                let tile = self.tiles[row * self.columns + column].as_deref()?;
+                let place = place(column as i32, row as i32);
+                let mut rects = self.clip.row(row).iter();
+                let is_shown = rects.any(|rect| !rect.intersect(&place).is_empty());
+                is_shown.then_some((tile, (column as u16, row as u16)))
+            })
+        });
+        let shown: Vec<_> = shown.collect();
+        let kinds = shown.iter().map(|(tile, place)| tile.kind(*place));
+        let (chunks, _) = out.set_tiles(kinds).as_chunks_mut::<TILE_COEFFICIENTS>();
+        copy_tiles(&shown, chunks);
+    }
+
     fn region(
         &mut self,
         region: &Region<'_>,
@@ -120,23 +173,33 @@ impl ProgressiveDecoder {
 
         let (size, stride_bytes) = (target.size(), target.stride_bytes());
         if let Some(target) = PictureMut::new(target.data_mut(), size, stride_bytes) {
-            let job = Job {
-                region,
-                columns: self.columns,
-                clip: &self.clip,
-                left: origin.x,
-            };
-            let rows = Rows {
-                first: 0,
-                tiles: &mut self.tiles,
-                plans: &self.plans,
-                target,
-                top: origin.y,
-            };
-            job.run(rows)?;
+            self.take_passes(region, origin, target)?;
         }
         self.note_painted(origin, painted);
         Ok(())
+    }
+
+    /// Takes the passes of a region that is [planned](Self::plan), and draws what the clip shows.
+    fn take_passes(
+        &mut self,
+        region: &Region<'_>,
+        origin: Point,
+        target: PictureMut<'_>,
+    ) -> Result<(), ProgressiveError> {
+        let job = Job {
+            region,
+            columns: self.columns,
+            clip: &self.clip,
+            left: origin.x,
+        };
+        let rows = Rows {
+            first: 0,
+            tiles: &mut self.tiles,
+            plans: &self.plans,
+            target,
+            top: origin.y,
+        };
+        job.run(rows)
     }
 
     /// Lists the region's tiles, ordered by where they are.
@@ -185,6 +248,22 @@ impl ProgressiveDecoder {
             }
         }
         pieces.finish();
+    }
+}
+
+/// Copies the coefficients of tiles, in parallel where there are many and a pool is around.
+fn copy_tiles(tiles: &[(&Tile, (u16, u16))], out: &mut [[i16; TILE_COEFFICIENTS]]) {
+    if tiles.len() >= 8 * TILES_FOR_TWO && rayon::current_thread_index().is_some() {
+        let middle = tiles.len() / 2;
+        let (above, below) = out.split_at_mut(middle);
+        rayon::join(
+            || copy_tiles(&tiles[..middle], above),
+            || copy_tiles(&tiles[middle..], below),
+        );
+        return;
+    }
+    for ((tile, _), out) in tiles.iter().zip(out) {
+        out.copy_from_slice(tile.coefficients());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     remotefx::{
-        Component, Entropy, TILE_AREA,
+        CoefficientTile, Component, Entropy, TILE_AREA,
         bits::BitReader,
         quant::{Band, Borders, Quant, dequantize, shift_left},
         rlgr, sum_deltas,
@@ -167,6 +167,21 @@ impl Tile {
         );
         self.left = now;
         Ok(())
+    }
+
+    /// What is left to do for the tile, at a place: its coefficients are dequantised.
+    pub fn kind(&self, (column, row): (u16, u16)) -> CoefficientTile {
+        CoefficientTile {
+            column,
+            row,
+            borders: self.borders,
+            shifts: [[0; 10]; 3],
+        }
+    }
+
+    /// All coefficients, of luma, blue and red.
+    pub fn coefficients(&self) -> &[i16] {
+        self.components.as_flattened()
     }
 
     /// Turns the coefficients into samples.

@@ -16,12 +16,14 @@ const fn fraction(value: f64) -> i16 {
     (value * (1 << 15) as f64 + 0.5) as i16
 }
 
-/// Less the one that is added by itself.
-const CR_TO_RED: i16 = fraction(0.402_525);
-const CB_TO_GREEN: i16 = fraction(0.343_730);
-const CR_TO_GREEN: i16 = fraction(0.714_401);
-/// Less the one that is added by itself.
-const CB_TO_BLUE: i16 = fraction(0.769_905);
+/// Of red that comes from Cr, less the one that is added by itself; of 2^15, as those below.
+pub const CR_TO_RED: i16 = fraction(0.402_525);
+/// Of green that Cb takes away.
+pub const CB_TO_GREEN: i16 = fraction(0.343_730);
+/// Of green that Cr takes away.
+pub const CR_TO_GREEN: i16 = fraction(0.714_401);
+/// Of blue that comes from Cb, less the one that is added by itself.
+pub const CB_TO_BLUE: i16 = fraction(0.769_905);
 
 const RED_TO_Y: i32 = factor(0.299);
 const GREEN_TO_Y: i32 = factor(0.587);

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    Entropy, TILE_SIZE,
+    CoefficientTiles, Entropy, TILE_SIZE,
     blocks::{self, Block, Region, TileSet},
     clip::Clip,
     error::RemoteFxError,
@@ -91,6 +91,22 @@ enum Place {
     Region(u8),
 }
 
+/// What tiles are decoded into.
+enum Target<'a, 'b> {
+    Pixels(&'a mut PictureMut<'b>),
+    /// Of a picture of that size.
+    Coefficients(&'a mut CoefficientTiles, Size),
+}
+
+impl Target<'_, '_> {
+    fn size(&self) -> Size {
+        match self {
+            Self::Pixels(target) => target.size(),
+            Self::Coefficients(_, size) => *size,
+        }
+    }
+}
+
 impl RemoteFxDecoder {
     /// A decoder that has seen no header yet.
     pub fn new() -> Self {
@@ -110,6 +126,39 @@ impl RemoteFxDecoder {
         &mut self,
         payload: &[u8],
         target: &mut PictureMut<'_>,
+        painted: &mut Vec<Rect>,
+    ) -> Result<(), RemoteFxError> {
+        self.decode_into(payload, Target::Pixels(target), painted)
+    }
+
+    /// Undoes the entropy coding alone of a payload that [is one picture](Self::is_one_picture),
+    /// for a target of `size`: `tiles` become those that something is painted of, and `painted` the
+    /// rectangles that [`decode`](Self::decode) would have written.
+    ///
+    /// # Errors
+    /// As above; nothing is to be painted then.
+    pub fn decode_coefficients(
+        &mut self,
+        payload: &[u8],
+        size: Size,
+        tiles: &mut CoefficientTiles,
+        painted: &mut Vec<Rect>,
+    ) -> Result<(), RemoteFxError> {
+        tiles.set_tiles(std::iter::empty());
+        self.decode_into(payload, Target::Coefficients(tiles, size), painted)
+    }
+
+    /// True for a payload of one set of tiles at most, as all servers' are: what is painted does
+    /// not depend on the order of sets then.
+    pub fn is_one_picture(payload: &[u8]) -> bool {
+        let sets = blocks::read(payload).filter(|block| matches!(block, Ok(Block::TileSet(_))));
+        sets.count() <= 1
+    }
+
+    fn decode_into(
+        &mut self,
+        payload: &[u8],
+        mut target: Target<'_, '_>,
         painted: &mut Vec<Rect>,
     ) -> Result<(), RemoteFxError> {
         let mut place = Place::Outside;
@@ -137,7 +186,7 @@ impl RemoteFxDecoder {
                     return Err(RemoteFxError::OutOfSequence("a region"));
                 }
                 (Block::TileSet(tiles), Place::Region(_)) => {
-                    self.paint(payload, &tiles, target, painted)?;
+                    self.paint(payload, &tiles, &mut target, painted)?;
                 }
                 (Block::TileSet(_), _) => {
                     return Err(RemoteFxError::OutOfSequence("a tile set"));
@@ -162,7 +211,7 @@ impl RemoteFxDecoder {
         &mut self,
         payload: &[u8],
         tiles: &TileSet<'_>,
-        target: &mut PictureMut<'_>,
+        target: &mut Target<'_, '_>,
         painted: &mut Vec<Rect>,
     ) -> Result<(), RemoteFxError> {
         let entropy = self.headers.entropy(tiles)?;
@@ -193,7 +242,13 @@ impl RemoteFxDecoder {
             quants: &self.quants,
             clip: &self.clip,
         };
-        job.paint(&self.tiles, target);
+        match target {
+            Target::Pixels(target) => job.paint(&self.tiles, target),
+            Target::Coefficients(out, _) => {
+                self.tiles.retain(|tile| job.shows(tile));
+                job.decode(&self.tiles, out);
+            }
+        }
         Ok(())
     }
 }

@@ -4,7 +4,16 @@ use std::cmp::Reverse;
 
 use crate::{geometry::Rect, picture::PictureMut};
 
-use super::{Entropy, TILE_SIZE, blocks::Tile, clip::Clip, quant::Quant, tile::TileDecoder};
+use super::{
+    CoefficientTiles, Entropy, TILE_AREA, TILE_SIZE,
+    blocks::Tile,
+    clip::Clip,
+    coefficients::{CoefficientTile, TILE_COEFFICIENTS},
+    quant::{Borders, Quant},
+    rlgr, sum_deltas,
+    tile::TileDecoder,
+};
+use crate::simd::dispatch;
 
 const SIDE: i32 = TILE_SIZE as i32;
 
@@ -129,6 +138,51 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// True where something of a tile is painted.
+    pub fn shows(&self, tile: &TilePlan) -> bool {
+        let place = tile.place();
+        let mut rects = self.clip.row(tile.row()).iter();
+        rects.any(|rect| !rect.intersect(&place).is_empty())
+    }
+
+    /// Decodes tiles, which are [sorted](sort), as far as their coefficients.
+    pub fn decode(&self, tiles: &[TilePlan], out: &mut CoefficientTiles) {
+        let kinds = tiles.iter().map(|tile| {
+            CoefficientTile::quantized((tile.column, tile.row), Borders::Mirror, self.quants(tile))
+        });
+        self.decode_rows(tiles, out.set_tiles(kinds));
+    }
+
+    fn decode_rows(&self, tiles: &[TilePlan], out: &mut [i16]) {
+        if tiles.len() >= TILES_FOR_TWO && rayon::current_thread_index().is_some() {
+            let middle = tiles.len() / 2;
+            let (above, below) = out.split_at_mut(middle * TILE_COEFFICIENTS);
+            rayon::join(
+                || self.decode_rows(&tiles[..middle], above),
+                || self.decode_rows(&tiles[middle..], below),
+            );
+            return;
+        }
+        let (components, _) = out.as_chunks_mut::<TILE_AREA>();
+        for (tile, components) in tiles.iter().zip(components.chunks_exact_mut(3)) {
+            let data = tile.data(self.payload);
+            dispatch(
+                #[inline(always)]
+                || {
+                    let [.., (_, ll3)] = Borders::Mirror.bands();
+                    for (component, data) in components.iter_mut().zip(data) {
+                        rlgr::decode(self.entropy, data, component);
+                        sum_deltas(&mut component[ll3.clone()]);
+                    }
+                },
+            );
+        }
+    }
+
+    fn quants(&self, tile: &TilePlan) -> [&Quant; 3] {
+        tile.quants.map(|index| &self.quants[usize::from(index)])
+    }
+
     /// Paints tiles, which are [sorted](sort), into the whole picture.
     pub fn paint(&self, tiles: &[TilePlan], target: &mut PictureMut<'_>) {
         let size = target.size();
@@ -171,7 +225,7 @@ impl Job<'_> {
         top: u32,
     ) {
         let place = tile.place();
-        let quants = tile.quants.map(|index| &self.quants[usize::from(index)]);
+        let quants = self.quants(tile);
         let data = tile.data(self.payload);
         let mut is_decoded = false;
         for rect in self.clip.row(tile.row()) {

@@ -56,6 +56,9 @@ const SPAN: usize = 48;
 /// With the neighbours left and right, and what makes that a multiple of a vector's length.
 const WIDE: usize = SPAN + 16;
 
+/// Pixels that are worth another thread.
+const BAND_PX: u64 = 1 << 17;
+
 /// Fractional bits of chroma and colours on their way to a pixel, in numbers of 16 bits.
 const COLOR_BITS: u32 = 5;
 /// Those of differences of luma from its block's.
@@ -73,18 +76,48 @@ const _: () = {
 /// guided by luma.
 ///
 /// `rect` is clipped to both. Pixels of up to three columns and rows beyond `rect` are looked at.
+/// Where the caller runs in a pool of `rayon`, bands of a large rectangle are drawn in parallel.
 pub fn yuv420_to_bgra_guided(planes: &Yuv420Planes<'_>, rect: &Rect, out: &mut PictureMut<'_>) {
-    dispatch(
-        #[inline(always)]
-        || convert(planes, rect, out),
+    let rect = rect
+        .intersect(&planes.size().to_rect())
+        .intersect(&out.size().to_rect());
+    let (size, stride_bytes) = (out.size(), out.stride_bytes());
+    if let Some(out) = PictureMut::new(out.data_mut(), size, stride_bytes) {
+        convert_bands(planes, &rect, out, 0);
+    }
+}
+
+/// Converts into a picture whose first row is row `top`.
+fn convert_bands(planes: &Yuv420Planes<'_>, rect: &Rect, mut out: PictureMut<'_>, top: i32) {
+    // Where rows of blocks begin: no block is looked at twice as often as it must be.
+    let middle = i32::midpoint(rect.top, rect.bottom) & !1;
+    let is_large = rect.size().area() > BAND_PX && middle > rect.top;
+    if !is_large || rayon::current_thread_index().is_none() {
+        dispatch(
+            #[inline(always)]
+            || convert(planes, rect, &mut out, top),
+        );
+        return;
+    }
+    let (above, below) = out.split_at_row((middle - top) as u32);
+    let (upper, lower) = (
+        Rect {
+            bottom: middle,
+            ..*rect
+        },
+        Rect {
+            top: middle,
+            ..*rect
+        },
+    );
+    rayon::join(
+        || convert_bands(planes, &upper, above, top),
+        || convert_bands(planes, &lower, below, middle),
     );
 }
 
 #[inline(always)]
-fn convert(planes: &Yuv420Planes<'_>, rect: &Rect, out: &mut PictureMut<'_>) {
-    let rect = rect
-        .intersect(&planes.size().to_rect())
-        .intersect(&out.size().to_rect());
+fn convert(planes: &Yuv420Planes<'_>, rect: &Rect, out: &mut PictureMut<'_>, top: i32) {
     if rect.is_empty() {
         return;
     }
@@ -105,9 +138,9 @@ fn convert(planes: &Yuv420Planes<'_>, rect: &Rect, out: &mut PictureMut<'_>) {
         for row in first_row..=last_row {
             let next = (row + 1).min(blocks.height as usize - 1);
             below.load(planes, next, &span);
-            let part = span.pixels(row).intersect(&rect);
+            let part = span.pixels(row).intersect(rect);
             if let Some(chroma) = above.same_chroma(here, below) {
-                paint_flat(planes, &part, chroma, out);
+                paint_flat(planes, &part, chroma, out, top);
             } else {
                 for row in [&mut *above, here, below] {
                     row.sum_once();
@@ -115,7 +148,7 @@ fn convert(planes: &Yuv420Planes<'_>, rect: &Rect, out: &mut PictureMut<'_>) {
                 slopes.find(&above.sums, &here.sums, &below.sums);
                 for (y, near) in [(2 * row, &*above), (2 * row + 1, &*below)] {
                     if (part.top..part.bottom).contains(&(y as i32)) {
-                        paint_row(planes, y, &span, here, near, &slopes, &part, out);
+                        paint_row(planes, y, &span, here, near, &slopes, &part, out, top);
                     }
                 }
             }
@@ -361,6 +394,7 @@ fn paint_row(
     slopes: &Slopes,
     part: &Rect,
     out: &mut PictureMut<'_>,
+    top: i32,
 ) {
     let first_x = 2 * span.left;
     let samples = sample_row(&planes.luma(), y);
@@ -401,8 +435,8 @@ fn paint_row(
         }
     }
     let columns = part.left as usize..part.right as usize;
-    let target =
-        &mut out.row_mut(y as u32)[columns.start * BYTES_PER_PIXEL..columns.end * BYTES_PER_PIXEL];
+    let target = &mut out.row_mut(y as u32 - top as u32)
+        [columns.start * BYTES_PER_PIXEL..columns.end * BYTES_PER_PIXEL];
     if let Some(target) = target.as_chunks_mut().0.first_chunk_mut() {
         interleave(&halves, target);
     } else {
@@ -513,14 +547,20 @@ fn pixel(luma: i16, [blue, green, red]: [i16; 3]) -> [u16; 2] {
 
 /// Pixels that all have one chroma.
 #[inline(always)]
-fn paint_flat(planes: &Yuv420Planes<'_>, part: &Rect, chroma: (u8, u8), out: &mut PictureMut<'_>) {
+fn paint_flat(
+    planes: &Yuv420Planes<'_>,
+    part: &Rect,
+    chroma: (u8, u8),
+    out: &mut PictureMut<'_>,
+    top: i32,
+) {
     let less_zero = |sample: u8| (i16::from(sample) - i16::from(k::CHROMA_ZERO)) << COLOR_BITS;
     let off = offsets(less_zero(chroma.0), less_zero(chroma.1));
     let columns = part.left as usize..part.right as usize;
     for y in part.top as u32..part.bottom as u32 {
         let samples = &sample_row(&planes.luma(), y as usize)[columns.clone()];
-        let target =
-            &mut out.row_mut(y)[columns.start * BYTES_PER_PIXEL..columns.end * BYTES_PER_PIXEL];
+        let target = &mut out.row_mut(y - top as u32)
+            [columns.start * BYTES_PER_PIXEL..columns.end * BYTES_PER_PIXEL];
         for (target, &luma) in target.as_chunks_mut::<4>().0.iter_mut().zip(samples) {
             let [low, high] = pixel(luma.into(), off);
             *target = (u32::from(low) | u32::from(high) << 16).to_le_bytes();

@@ -134,6 +134,20 @@ fn coloured_text_gets_its_colours_back() {
     }
 }
 
+#[test]
+fn bands_on_several_threads_are_one_picture() {
+    let size = Size::new(901, 777);
+    let picture = noisy(size, 77, 3);
+    let rect = Rect::new(3, 5, 899, 774);
+    let draw = || {
+        let mut out = Picture::filled(size, [1, 2, 3, 4]);
+        yuv420_to_bgra_guided(&picture.planes(), &rect, &mut out.as_mut());
+        out
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+    assert!(draw() == pool.unwrap().install(draw));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

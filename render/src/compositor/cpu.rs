@@ -1,10 +1,11 @@
 //! The compositor for machines without a GPU: pictures in memory, damage only.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use oriel_codecs::{
     geometry::{Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture, PictureMut},
+    remotefx::CoefficientTiles,
     video::{AvcVersion, DecodedAvc},
     yuv::{ChromaUpsampling, Yuv444Picture, yuv420_to_bgra_guided},
 };
@@ -17,7 +18,11 @@ use super::{
     hurried::Hurried,
     paint::WindowPainter,
 };
-use crate::{decode::PixelBlock, error::CompositorError, present::SoftwareWindow};
+use crate::{
+    decode::{PixelBlock, tile_pool::TilePool},
+    error::CompositorError,
+    present::SoftwareWindow,
+};
 
 /// Larger sides than these the protocol has no room for (`[MS-RDPEGFX] 2.2.2.14`).
 const MAX_SIDE_PX: u32 = 32766;
@@ -43,6 +48,7 @@ pub struct CpuCompositor {
     scalers: HashMap<SurfaceId, Scaler>,
     painter: WindowPainter,
     window: Option<SoftwareWindow>,
+    pool: Option<Arc<TilePool>>,
     copied: CopiedBytes,
 }
 
@@ -96,8 +102,15 @@ impl CpuCompositor {
             scalers: HashMap::new(),
             painter: WindowPainter::default(),
             window,
+            pool: None,
             copied: CopiedBytes::default(),
         }
+    }
+
+    /// Has others help with large pictures.
+    pub(crate) fn sharing(mut self, pool: Arc<TilePool>) -> Self {
+        self.pool = Some(pool);
+        self
     }
 
     fn surface_mut(&mut self, surface: SurfaceId) -> Result<&mut Picture, CompositorError> {
@@ -127,7 +140,13 @@ impl CpuCompositor {
         };
         for hurried in &pictures {
             for rect in &hurried.rects {
-                yuv420_to_bgra_guided(&hurried.view.planes(), rect, &mut target.as_mut());
+                let (planes, mut target) = (hurried.view.planes(), target.as_mut());
+                let bytes = rect.size().area() as usize;
+                let mut draw = || yuv420_to_bgra_guided(&planes, rect, &mut target);
+                match &self.pool {
+                    Some(pool) => pool.run(bytes, draw),
+                    None => draw(),
+                }
             }
         }
         pictures
@@ -400,6 +419,29 @@ impl Compositor for CpuCompositor {
             {
                 pixel[3] = source[3];
             }
+        }
+        Ok(())
+    }
+
+    fn draw_tiles(
+        &mut self,
+        surface: SurfaceId,
+        tiles: &CoefficientTiles,
+        regions: &[CopyRegion],
+    ) -> Result<(), CompositorError> {
+        self.overdraw(surface, regions.iter().map(CopyRegion::target));
+        self.copied.drawn += bytes_in(regions.iter().map(|region| &region.source));
+        // Only what a compositor that is gone has left over comes here: it is made whole.
+        let bounds = tiles.bounds();
+        let mut whole = new_picture(bounds.size())?;
+        tiles.draw(&bounds, &mut whole.as_mut());
+        let picture = self.surface_mut(surface)?;
+        for region in regions {
+            let part = CopyRegion {
+                source: region.source.translate(-bounds.left, -bounds.top),
+                ..*region
+            };
+            copy_region(whole.data(), whole.stride_bytes(), &part, picture);
         }
         Ok(())
     }

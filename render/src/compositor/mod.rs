@@ -26,6 +26,7 @@ use std::{sync::Arc, time::Instant};
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::Picture,
+    remotefx::CoefficientTiles,
     video::DecodedAvc,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
@@ -228,6 +229,21 @@ pub trait Compositor {
         block: &PixelBlock,
         region: CopyRegion,
     ) -> Result<(), CompositorError>;
+
+    /// Draws regions of tiles of RemoteFX, of which only coefficients are there. A compositor with
+    /// a [`tile_device`](Self::tile_device) does it best.
+    fn draw_tiles(
+        &mut self,
+        surface: SurfaceId,
+        tiles: &CoefficientTiles,
+        regions: &[CopyRegion],
+    ) -> Result<(), CompositorError>;
+
+    /// The device, with its driver, that makes pixels of tiles' coefficients, where there is one
+    /// that can: it may be quicker at it than the CPU.
+    fn tile_device(&self) -> Option<String> {
+        None
+    }
 
     /// Draws views of H.264. Their regions may reach beyond the surface.
     fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError>;

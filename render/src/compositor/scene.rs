@@ -493,6 +493,29 @@ impl Scene {
                 self.damage_surface(surface, &drawn);
                 self.lists.rects = drawn;
             }
+            Painting::Tiles {
+                origin,
+                tiles,
+                rects,
+            } => {
+                let mut regions = std::mem::take(&mut self.lists.regions);
+                regions.clear();
+                let bounds = tiles.bounds();
+                regions.extend(rects.iter().filter_map(|rect| {
+                    let rect = rect.intersect(&bounds);
+                    let at = Point::new(
+                        origin.x.saturating_add(rect.left),
+                        origin.y.saturating_add(rect.top),
+                    );
+                    let far = Size::new(bounds.right as u32, bounds.bottom as u32);
+                    clip_copy(&rect, far, at, size)
+                }));
+                let targets = regions.iter().map(CopyRegion::target);
+                self.draw_rects(surface, targets, |_| {
+                    compositor.draw_tiles(surface, tiles, &regions)
+                })?;
+                self.lists.regions = regions;
+            }
             Painting::Avc(views) => {
                 let rects = clipped(views.damage(), size.to_rect());
                 self.draw_rects(surface, rects, |_| compositor.draw_avc(surface, views))?;

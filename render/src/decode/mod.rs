@@ -8,6 +8,7 @@
 //!                    └─ front slots that are ready ──▶ next_batch: whole frames, in order
 //! ```
 //!
+//! RemoteFX may leave its tiles in coefficients, for a compositor that makes pixels of them.
 //! Payloads that stand alone are decoded by whichever worker is free. Those that continue another
 //! form a stream, decoded by one worker at a time and in order: a surface's H.264 and its progressive
 //! contexts, and for all surfaces together RemoteFX, whose headers may come but once, and ClearCodec,
@@ -20,12 +21,14 @@ mod progressive;
 mod queue;
 mod stage;
 mod stream;
-mod tile_pool;
+pub(crate) mod tile_pool;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
-    picture::BYTES_PER_PIXEL,
+    picture::{BYTES_PER_PIXEL, PictureMut},
     video::DecodedAvc,
 };
 use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
@@ -33,7 +36,8 @@ use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
 pub use plan::DecoderPlan;
 pub use stage::{Batch, DecodeOptions, DecodeStage, FinishedFrame, QueueDepth};
 
-use pool::PooledBuffer;
+pub use pool::PooledTiles;
+use pool::{BufferPool, PooledBuffer};
 
 /// A command whose payload, if it had one, is decoded.
 #[derive(Debug)]
@@ -77,6 +81,15 @@ pub enum Painting {
         /// Which of them, counted from the block's first; inside of it.
         rects: Vec<Rect>,
     },
+    /// Tiles of which only coefficients are there yet.
+    Tiles {
+        /// Where the first tile's corner would go.
+        origin: Point,
+        /// The tiles.
+        tiles: PooledTiles,
+        /// Which of their pixels, counted from that corner; inside of them.
+        rects: Vec<Rect>,
+    },
     /// One or two views of H.264 and where they count.
     Avc(DecodedAvc),
 }
@@ -91,6 +104,7 @@ impl Step {
             Painting::Pixels { block, .. }
             | Painting::Alpha { block, .. }
             | Painting::Parts { block, .. } => block.data().len(),
+            Painting::Tiles { tiles, .. } => size_of_val(tiles.coefficients()),
             Painting::Avc(views) => [&views.luma_view, &views.chroma_view]
                 .into_iter()
                 .flatten()
@@ -121,6 +135,24 @@ impl PixelBlock {
             size,
             storage: Storage::Payload(payload),
         })
+    }
+
+    /// A block of any content.
+    fn pooled(pool: &Arc<BufferPool>, size: Size) -> Self {
+        let bytes = size.area() as usize * BYTES_PER_PIXEL;
+        Self {
+            size,
+            storage: Storage::Pooled(pool.take(bytes)),
+        }
+    }
+
+    /// The pixels, to be written; none where they are somebody else's.
+    fn target(&mut self) -> Option<PictureMut<'_>> {
+        let (size, stride_bytes) = (self.size, self.stride_bytes());
+        match &mut self.storage {
+            Storage::Pooled(buffer) => PictureMut::new(buffer.data_mut(), size, stride_bytes),
+            Storage::Payload(_) => None,
+        }
     }
 
     /// Width and height.

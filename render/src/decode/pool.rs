@@ -1,7 +1,11 @@
 //! Buffers that go round: a decoder fills one, the compositor empties it, the next takes it over.
 
-use std::sync::{Arc, Weak};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Arc, Weak},
+};
 
+use oriel_codecs::remotefx::CoefficientTiles;
 use parking_lot::Mutex;
 
 /// Buffers kept for reuse, at most.
@@ -69,6 +73,58 @@ impl Drop for PooledBuffer {
             let bytes: usize = kept.iter().map(Vec::capacity).sum();
             if kept.len() < MAX_BUFFERS && bytes + self.data.capacity() <= MAX_BYTES {
                 kept.push(std::mem::take(&mut self.data));
+            }
+        }
+    }
+}
+
+/// Sets of tiles that wait for their next use.
+#[derive(Debug, Default)]
+pub(crate) struct TileSets {
+    kept: Mutex<Vec<CoefficientTiles>>,
+}
+
+/// Sets kept for reuse, at most.
+const MAX_SETS: usize = 4;
+
+impl TileSets {
+    /// A set of any content.
+    pub(crate) fn take(self: &Arc<Self>) -> PooledTiles {
+        PooledTiles {
+            tiles: self.kept.lock().pop().unwrap_or_default(),
+            pool: Arc::downgrade(self),
+        }
+    }
+}
+
+/// Tiles whose memory goes back to its pool when they are dropped.
+#[derive(Debug)]
+pub struct PooledTiles {
+    tiles: CoefficientTiles,
+    pool: Weak<TileSets>,
+}
+
+impl Deref for PooledTiles {
+    type Target = CoefficientTiles;
+
+    fn deref(&self) -> &CoefficientTiles {
+        &self.tiles
+    }
+}
+
+impl DerefMut for PooledTiles {
+    fn deref_mut(&mut self) -> &mut CoefficientTiles {
+        &mut self.tiles
+    }
+}
+
+impl Drop for PooledTiles {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            let mut kept = pool.kept.lock();
+            let bytes: usize = kept.iter().map(CoefficientTiles::kept_bytes).sum();
+            if kept.len() < MAX_SETS && bytes + self.tiles.kept_bytes() <= MAX_BYTES {
+                kept.push(std::mem::take(&mut self.tiles));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use oriel_codecs::{
+    geometry::Point,
     picture::{BYTES_PER_PIXEL, PictureMut},
     progressive::ProgressiveDecoder,
 };
@@ -44,6 +45,20 @@ impl ProgressiveContexts {
             .entry(context)
             .or_insert_with(|| ProgressiveDecoder::new(payload.surface_size));
         let bytes = &payload.bytes;
+        if means.are_tiles_kept_coded(bytes.len()) && ProgressiveDecoder::is_one_region(bytes) {
+            let (mut tiles, mut rects) = (means.tile_sets.take(), Vec::new());
+            means
+                .tiles
+                .run(bytes.len(), || {
+                    decoder.decode_coefficients(bytes, &mut tiles, &mut rects)
+                })
+                .map_err(|error| payload.error(error))?;
+            return Ok(Painting::Tiles {
+                origin: Point::default(),
+                tiles,
+                rects,
+            });
+        }
         let bounds = decoder
             .bounds(bytes)
             .map_err(|error| payload.error(error))?;

@@ -2,17 +2,24 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use oriel_codecs::video::DecoderEvent;
+use oriel_codecs::{geometry::Size, remotefx::CoefficientTiles, video::DecoderEvent};
 use oriel_protocol::graphics::{FrameId, GraphicsCommand};
 use parking_lot::{Condvar, Mutex};
 
 use super::{
-    DecoderPlan, Step, payload::Scratch, pool::BufferPool, queue::Queue, stream::Means,
+    DecoderPlan, PixelBlock, Step,
+    payload::Scratch,
+    pool::{BufferPool, TileSets},
+    queue::Queue,
+    stream::Means,
     tile_pool::TilePool,
 };
 use crate::{error::PeerError, statistics::Recorder};
@@ -105,7 +112,10 @@ struct Shared {
     wake: Box<dyn Fn() + Send + Sync>,
     options: DecodeOptions,
     pool: Arc<BufferPool>,
-    tiles: TilePool,
+    tiles: Arc<TilePool>,
+    tile_sets: Arc<TileSets>,
+    /// Bytes from which on a payload's tiles are left in coefficients, for the compositor.
+    coded_from: AtomicUsize,
     decoders: DecoderPlan,
     recorder: Arc<Recorder>,
 }
@@ -132,7 +142,9 @@ impl DecodeStage {
                 wake: Box::new(wake),
                 options,
                 pool: Arc::default(),
-                tiles: TilePool::new(options.tile_threads),
+                tiles: Arc::new(TilePool::new(options.tile_threads)),
+                tile_sets: Arc::default(),
+                coded_from: AtomicUsize::new(usize::MAX),
                 decoders,
                 recorder,
             }),
@@ -201,6 +213,35 @@ impl DecodeStage {
         self.shared.queue.lock().reuse(steps);
     }
 
+    /// From payloads of so many bytes on, tiles of RemoteFX are left in their coefficients, for a
+    /// compositor that [makes pixels of them](crate::compositor::Compositor::draw_tiles); without a
+    /// number, none are.
+    pub fn keep_tiles_coded(&self, from_bytes: Option<usize>) {
+        let from = from_bytes.unwrap_or(usize::MAX);
+        self.shared.coded_from.store(from, Ordering::Relaxed);
+    }
+
+    /// The threads that share large pictures, for who has one to draw.
+    pub(crate) fn tile_pool(&self) -> Arc<TilePool> {
+        self.shared.tiles.clone()
+    }
+
+    /// Threads that share the tiles of a large payload.
+    pub(crate) fn tile_threads(&self) -> usize {
+        self.shared.options.tile_threads
+    }
+
+    /// Draws tiles that are a picture of `size`, as a decoder does at the end of its work.
+    pub(crate) fn draw_tiles(&self, tiles: &CoefficientTiles, size: Size) -> PixelBlock {
+        let mut block = PixelBlock::pooled(&self.shared.pool, size);
+        self.shared.tiles.run(usize::MAX, || {
+            if let Some(mut target) = block.target() {
+                tiles.draw(&size.to_rect(), &mut target);
+            }
+        });
+        block
+    }
+
     /// What waits.
     pub fn depth(&self) -> QueueDepth {
         self.shared.queue.lock().depth()
@@ -224,6 +265,8 @@ impl Shared {
         let means = Means {
             buffers: &self.pool,
             tiles: &self.tiles,
+            tile_sets: &self.tile_sets,
+            coded_from: &self.coded_from,
             decoders: &self.decoders,
         };
         let mut queue = self.queue.lock();

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use oriel_codecs::{
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use super::{
     DecoderPlan, Painting, Step,
     payload::{Payload, VideoStream},
-    pool::BufferPool,
+    pool::{BufferPool, TileSets},
     progressive::ProgressiveContexts,
     tile_pool::TilePool,
 };
@@ -47,7 +47,16 @@ enum State {
 pub(super) struct Means<'a> {
     pub(super) buffers: &'a Arc<BufferPool>,
     pub(super) tiles: &'a TilePool,
+    pub(super) tile_sets: &'a Arc<TileSets>,
+    pub(super) coded_from: &'a AtomicUsize,
     pub(super) decoders: &'a DecoderPlan,
+}
+
+impl Means<'_> {
+    /// True where the compositor makes the pixels of a payload of so many bytes.
+    pub(super) fn are_tiles_kept_coded(&self, bytes: usize) -> bool {
+        bytes >= self.coded_from.load(Ordering::Relaxed)
+    }
 }
 
 impl Stream {
@@ -150,6 +159,21 @@ fn decode_remote_fx(
         whole.height.min(surface.height),
     );
     let mut rects = Vec::new();
+    let bytes = &payload.bytes;
+    if means.are_tiles_kept_coded(bytes.len()) && RemoteFxDecoder::is_one_picture(bytes) {
+        let mut tiles = means.tile_sets.take();
+        means
+            .tiles
+            .run(bytes.len(), || {
+                decoder.decode_coefficients(bytes, shown, &mut tiles, &mut rects)
+            })
+            .map_err(|error| payload.error(error))?;
+        return Ok(Painting::Tiles {
+            origin: payload.rect.origin(),
+            tiles,
+            rects,
+        });
+    }
     let block = payload.draw(means.buffers, shown, |bytes, target| {
         means
             .tiles

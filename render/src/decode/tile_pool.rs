@@ -10,7 +10,7 @@ const MIN_BYTES: usize = 8 << 10;
 /// A pool of threads named `oriel-tiles-N`, started when the first large payload comes. The codecs
 /// split their work on the pool that they find themselves in, and do not where there is none.
 #[derive(Debug)]
-pub(super) struct TilePool {
+pub(crate) struct TilePool {
     threads: usize,
     pool: OnceLock<Option<ThreadPool>>,
 }
@@ -25,7 +25,7 @@ impl TilePool {
     }
 
     /// Runs a decoder on a payload of so many bytes, inside of the pool where that is worth it.
-    pub(super) fn run<R: Send>(&self, bytes: usize, decode: impl FnOnce() -> R + Send) -> R {
+    pub(crate) fn run<R: Send>(&self, bytes: usize, decode: impl FnOnce() -> R + Send) -> R {
         let pool = (bytes >= MIN_BYTES && self.threads > 1)
             .then(|| self.pool.get_or_init(|| start(self.threads)).as_ref())
             .flatten();

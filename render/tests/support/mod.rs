@@ -323,11 +323,27 @@ pub fn decode_all(commands: Vec<GraphicsCommand>) -> Vec<Batch> {
 }
 
 pub fn decode_all_with(options: DecodeOptions, commands: Vec<GraphicsCommand>) -> Vec<Batch> {
+    decode_all_on(options, commands, |_| ())
+}
+
+/// The same with all tiles left in their coefficients.
+pub fn decode_all_coded(commands: Vec<GraphicsCommand>) -> Vec<Batch> {
+    decode_all_on(DecodeOptions::default(), commands, |stage| {
+        stage.keep_tiles_coded(Some(0));
+    })
+}
+
+fn decode_all_on(
+    options: DecodeOptions,
+    commands: Vec<GraphicsCommand>,
+    prepare: impl FnOnce(&DecodeStage),
+) -> Vec<Batch> {
     let (wake, woken) = crossbeam_channel::bounded(1);
     let stage = DecodeStage::start(options, DecoderPlan::default(), Arc::default(), move || {
         let _ = wake.try_send(());
     })
     .expect("threads");
+    prepare(&stage);
     let mut batches = Vec::new();
     let mut take = |stage: &DecodeStage| {
         while let Some(batch) = stage.next_batch() {

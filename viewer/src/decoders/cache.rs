@@ -7,6 +7,7 @@ use std::{
 
 use etcetera::BaseStrategy;
 use oriel_codecs::video::DecoderKind;
+use serde::Serialize;
 
 use super::Survey;
 
@@ -19,8 +20,13 @@ fn file() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(FILE_VARIABLE) {
         return Some(path.into());
     }
+    Some(folder()?.join("decoders.json"))
+}
+
+/// The user's folder for what can be found out again.
+pub(super) fn folder() -> Option<PathBuf> {
     let folder = etcetera::choose_base_strategy().ok()?.cache_dir();
-    Some(folder.join("oriel").join("decoders.json"))
+    Some(folder.join("oriel"))
 }
 
 /// What was found out about the machine as it is now, if anything.
@@ -53,13 +59,13 @@ fn load_from(path: &Path, machine: &[String]) -> Option<Survey> {
     (survey.machine == machine).then_some(survey)
 }
 
-fn store_to(path: &Path, survey: &Survey) -> io::Result<()> {
+pub(super) fn store_to(path: &Path, found: &impl Serialize) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     // Whole or not at all: another session may read it now.
     let draft = path.with_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&draft, serde_json::to_vec_pretty(survey)?)?;
+    fs::write(&draft, serde_json::to_vec_pretty(found)?)?;
     fs::rename(&draft, path)
 }
 

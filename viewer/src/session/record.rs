@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::client::{ConnectionStatistics, ConnectionStep, ServerOffer};
-use oriel_render::{Distribution, RenderStatistics};
+use oriel_render::{Distribution, RenderStatistics, TileEngine};
 use serde::Serialize;
 
 use super::{End, attend::total};
@@ -168,6 +168,7 @@ struct Engines<'a> {
     compositor: &'a str,
     adapter: Option<&'a str>,
     video_decoder: Option<&'a str>,
+    tiles: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -286,6 +287,7 @@ impl SessionRecord {
                 compositor: render.compositor,
                 adapter: render.adapter.as_deref(),
                 video_decoder: render.video_decoder,
+                tiles: render.tile_engine.map(TileEngine::name),
             },
             memory: Memory {
                 peak_kib: peak_memory_kib(),

@@ -173,6 +173,7 @@ impl App {
         let config = RendererConfig {
             compositor: self.launch.session.view.compositor.into(),
             present: self.launch.session.view.present.into(),
+            tiles: self.launch.session.view.tiles.into(),
             trace: self.launch.trace.clone(),
             decoders: self.launch.decoders.clone(),
             ..Default::default()

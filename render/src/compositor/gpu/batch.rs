@@ -148,6 +148,20 @@ impl Batch {
             .upload(gpu, encoder, rows, from, texture, (to.x, to.y))
     }
 
+    /// Copies bytes to the front of a buffer.
+    pub(crate) fn upload_bytes(
+        &mut self,
+        gpu: &GpuDevice,
+        bytes: &[u8],
+        buffer: &wgpu::Buffer,
+    ) -> Result<(), CompositorError> {
+        self.draw_fills(gpu);
+        self.submit_if_large(gpu);
+        self.copied.drawn += bytes.len() as u64;
+        let encoder = encoder_of(&mut self.encoder, gpu);
+        self.staging.upload_bytes(gpu, encoder, bytes, buffer)
+    }
+
     /// Draws rectangles of the target.
     pub(crate) fn draw_rects(
         &mut self,

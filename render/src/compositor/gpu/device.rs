@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use oriel_codecs::geometry::Size;
+use oriel_shaders::TILES;
 use parking_lot::Mutex;
 
 use crate::error::{CompositorError, RenderError};
@@ -48,9 +49,15 @@ impl GpuDevice {
                 info.name
             )));
         }
+        let mut limits = wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits());
+        // Where there is a little more than everywhere, RemoteFX's tiles have room.
+        limits.max_compute_workgroup_storage_size = limits
+            .max_compute_workgroup_storage_size
+            .max(TILES.shared_bytes)
+            .min(adapter.limits().max_compute_workgroup_storage_size);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("oriel"),
-            required_limits: wgpu::Limits::downlevel_defaults().using_resolution(adapter.limits()),
+            required_limits: limits,
             ..Default::default()
         }))
         .map_err(|error| no_adapter(&error))?;
@@ -90,6 +97,22 @@ impl GpuDevice {
     /// Largest width and height of a texture.
     pub(crate) fn max_side_px(&self) -> u32 {
         self.device.limits().max_texture_dimension_2d
+    }
+
+    /// The adapter, its driver, and the system that drives both.
+    pub(crate) fn identity(&self) -> String {
+        let info = self.adapter.get_info();
+        format!(
+            "{} {:04x}:{:04x} {} {} ({})",
+            info.name, info.vendor, info.device, info.driver, info.driver_info, info.backend
+        )
+    }
+
+    /// True where compute passes run that share as much memory as tiles need.
+    pub(crate) fn can_make_tiles(&self) -> bool {
+        let flags = self.adapter.get_downlevel_capabilities().flags;
+        flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            && self.device.limits().max_compute_workgroup_storage_size >= TILES.shared_bytes
     }
 
     /// What has gone wrong since the device was opened, the worst first.

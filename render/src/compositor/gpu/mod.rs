@@ -10,6 +10,7 @@ mod passes;
 mod planes;
 mod read_back;
 mod staging;
+mod tiles;
 mod window;
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
@@ -17,6 +18,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 use oriel_codecs::{
     geometry::{Point, Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture},
+    remotefx::CoefficientTiles,
     video::DecodedAvc,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
@@ -27,6 +29,7 @@ use self::{
     passes::{SURFACE_FORMAT, SurfacePasses},
     planes::SurfacePlanes,
     staging::Rows,
+    tiles::TilePass,
     window::{GpuWindow, WindowPainter},
 };
 use super::{
@@ -57,6 +60,8 @@ pub struct GpuCompositor {
     /// Alpha on its way to a surface.
     alpha: Option<Texture>,
     passes: SurfacePasses,
+    /// Made when the first tiles come.
+    tiles: Option<TilePass>,
     batch: Batch,
     gpu: GpuDevice,
 }
@@ -97,6 +102,7 @@ impl GpuCompositor {
             scratch: None,
             alpha: None,
             passes: SurfacePasses::new(&gpu),
+            tiles: None,
             batch: Batch::new(&gpu),
             gpu,
         };
@@ -351,6 +357,24 @@ impl Compositor for GpuCompositor {
             &[region.target()],
         );
         Ok(())
+    }
+
+    fn draw_tiles(
+        &mut self,
+        surface: SurfaceId,
+        tiles: &CoefficientTiles,
+        regions: &[CopyRegion],
+    ) -> Result<(), CompositorError> {
+        let texture = texture_of(&self.surfaces, surface)?;
+        let pass = match &mut self.tiles {
+            Some(pass) => pass,
+            none => none.insert(TilePass::new(&self.gpu)?),
+        };
+        pass.draw(&self.gpu, &mut self.batch, tiles, regions, texture)
+    }
+
+    fn tile_device(&self) -> Option<String> {
+        self.gpu.can_make_tiles().then(|| self.gpu.identity())
     }
 
     fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError> {

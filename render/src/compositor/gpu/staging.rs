@@ -101,6 +101,30 @@ impl StagingRing {
         Ok(())
     }
 
+    /// Copies bytes, a multiple of four, to the front of a buffer.
+    pub(crate) fn upload_bytes(
+        &mut self,
+        gpu: &GpuDevice,
+        encoder: &mut wgpu::CommandEncoder,
+        bytes: &[u8],
+        buffer: &wgpu::Buffer,
+    ) -> Result<(), CompositorError> {
+        let count = bytes.len() as u64;
+        // What comes next starts where rows may.
+        let room = count.next_multiple_of(ROW_ALIGNMENT as u64);
+        let chunk = self.chunk(gpu, room)?;
+        let offset = chunk.used;
+        let mut view = chunk
+            .buffer
+            .get_mapped_range_mut(offset..offset + count)
+            .map_err(|error| CompositorError::System(error.to_string()))?;
+        view.slice(..).copy_from_slice(bytes);
+        drop(view);
+        chunk.used += room;
+        encoder.copy_buffer_to_buffer(&chunk.buffer, offset, buffer, 0, count);
+        Ok(())
+    }
+
     /// To be called before the submission of what reads the buffers.
     pub(crate) fn before_submit(&self) {
         for chunk in &self.filling {
