@@ -39,7 +39,7 @@ const BLUE_TO_CR: i32 = factor(0.081_282);
 ///
 /// Products are rounded to a thirty-second of a step, sums to the nearest step. Sums keep to 16
 /// bits, at whose ends they stay: right for samples up to four times as far from zero as any
-/// picture has.
+/// picture has. Nothing is wider than that before all is added up: a vector holds twice as many.
 #[inline(always)]
 pub fn ycbcr_to_bgra(
     y: &[i16; TILE_SIZE],
@@ -50,7 +50,7 @@ pub fn ycbcr_to_bgra(
     // Level shift, and half a step so that the last shift rounds.
     const LEVEL: i16 = (128 << SAMPLE_BITS) + (1 << (SAMPLE_BITS - 1));
     let step = |value: i16| (value >> SAMPLE_BITS).clamp(0, 255) as u16;
-    let pixels = bgra.as_chunks_mut::<4>().0;
+    let [mut low, mut high] = [[0; TILE_SIZE]; 2];
     for i in 0..TILE_SIZE {
         let (y, cb, cr) = (y[i].saturating_add(LEVEL), cb[i], cr[i]);
         let blue = y.saturating_add(cb.saturating_add(product(cb, CB_TO_BLUE)));
@@ -58,16 +58,22 @@ pub fn ycbcr_to_bgra(
             .saturating_sub(product(cb, CB_TO_GREEN))
             .saturating_sub(product(cr, CR_TO_GREEN));
         let red = y.saturating_add(cr.saturating_add(product(cr, CR_TO_RED)));
-        let low = u32::from(step(blue) | step(green) << 8);
-        let high = u32::from(step(red) | 0xff00);
-        pixels[i] = (low | high << 16).to_le_bytes();
+        low[i] = step(blue) | step(green) << 8;
+        high[i] = step(red) | 0xff00;
+    }
+    let halves = low.iter().zip(&high);
+    for (pixel, (&low, &high)) in bgra.as_chunks_mut().0.iter_mut().zip(halves) {
+        *pixel = (u32::from(low) | u32::from(high) << 16).to_le_bytes();
     }
 }
 
 /// A sample times a factor with 15 fractional bits, to the nearest.
 #[inline(always)]
 fn product(sample: i16, factor: i16) -> i16 {
-    ((((i32::from(sample) * i32::from(factor)) >> 14) + 1) >> 1) as i16
+    let high = ((i32::from(sample) * i32::from(factor)) >> 16) as i16;
+    let low = (sample as u16).wrapping_mul(factor as u16);
+    let rounded = ((low >> 14) + 1) >> 1;
+    (high << 1).wrapping_add(rounded as i16)
 }
 
 /// Turns a row of pixels into the samples of its components, with five fractional bits
@@ -110,6 +116,16 @@ mod tests {
         assert_eq!(convert(i16::MIN, 0, 0), [0, 0, 0, 255]);
         assert_eq!(convert(0, i16::MIN, 0)[0], 0);
         assert_eq!(convert(0, 0, i16::MAX)[2], 255);
+    }
+
+    #[test]
+    fn products_are_rounded_to_the_nearest() {
+        for factor in [CR_TO_RED, CB_TO_GREEN, CR_TO_GREEN, CB_TO_BLUE] {
+            for sample in i16::MIN..=i16::MAX {
+                let whole = i32::from(sample) * i32::from(factor);
+                assert_eq!(i32::from(product(sample, factor)), (whole + (1 << 14)) >> 15);
+            }
+        }
     }
 
     proptest! {

@@ -25,6 +25,8 @@ pub struct DwtScratch {
     lifted: Plane,
     /// What the levels before have made.
     low: Plane,
+    /// The even samples of each row.
+    even: [[i16; HALF_ROW]; TILE_SIZE],
 }
 
 impl Default for DwtScratch {
@@ -32,6 +34,7 @@ impl Default for DwtScratch {
         Self {
             lifted: [[0; TILE_SIZE]; TILE_SIZE],
             low: [[0; TILE_SIZE]; TILE_SIZE],
+            even: [[0; HALF_ROW]; TILE_SIZE],
         }
     }
 }
@@ -46,24 +49,24 @@ pub fn inverse(
 ) {
     let (samples, _) = samples.as_chunks_mut::<TILE_SIZE>();
     let samples: &mut Plane = samples.try_into().expect("a tile has 64 rows");
-    let DwtScratch { lifted, low } = scratch;
+    let DwtScratch { lifted, low, even } = scratch;
     match borders {
         Borders::Mirror => {
             load::<8>(&coefficients[4032..], low);
-            rows::<16, 8, 8>(&coefficients[3840..], low, lifted);
+            rows::<16, 8, 8>(&coefficients[3840..], low, even, lifted);
             columns::<16, 8, 8, 16>(lifted, low);
-            rows::<32, 16, 16>(&coefficients[3072..], low, lifted);
+            rows::<32, 16, 16>(&coefficients[3072..], low, even, lifted);
             columns::<32, 16, 16, 32>(lifted, low);
-            rows::<64, 32, 32>(coefficients, low, lifted);
+            rows::<64, 32, 32>(coefficients, low, even, lifted);
             columns::<64, 32, 32, 64>(lifted, samples);
         }
         Borders::ReduceExtrapolate => {
             load::<9>(&coefficients[4015..], low);
-            rows::<17, 9, 8>(&coefficients[3807..], low, lifted);
+            rows::<17, 9, 8>(&coefficients[3807..], low, even, lifted);
             columns::<17, 9, 8, 24>(lifted, low);
-            rows::<33, 17, 16>(&coefficients[3007..], low, lifted);
+            rows::<33, 17, 16>(&coefficients[3007..], low, even, lifted);
             columns::<33, 17, 16, 40>(lifted, low);
-            rows::<64, 33, 31>(coefficients, low, lifted);
+            rows::<64, 33, 31>(coefficients, low, even, lifted);
             columns::<64, 33, 31, 64>(lifted, samples);
         }
     }
@@ -82,47 +85,70 @@ fn load<const LOW: usize>(ll3: &[i16], low: &mut Plane) {
 fn rows<const SIZE: usize, const LOW: usize, const HIGH: usize>(
     bands: &[i16],
     low: &Plane,
+    even: &mut [[i16; HALF_ROW]; TILE_SIZE],
     lifted: &mut Plane,
 ) {
     let (hl, bands) = bands.split_at(LOW * HIGH);
     let (lh, bands) = bands.split_at(HIGH * LOW);
     let hh = &bands[..HIGH * HIGH];
-    let (low_rows, high_rows) = lifted.split_at_mut(LOW);
-    for ((out, low), hl) in low_rows.iter_mut().zip(low).zip(hl.as_chunks().0) {
-        let low = low.first_chunk().expect("a row is longer");
-        lift_row::<SIZE, LOW, HIGH>(low, hl, out);
+    let low = low
+        .iter()
+        .map(|row| row.first_chunk().expect("a row is longer"));
+    let upper = low.zip(hl.as_chunks().0);
+    let lower = lh.as_chunks().0.iter().zip(hh.as_chunks().0);
+    // In two passes: one that read the even samples from one place on, and again from the next,
+    // right after they were written would wait for them to get to memory.
+    for (even, (low, high)) in even.iter_mut().zip(upper.chain(lower)) {
+        even_samples::<LOW, HIGH>(low, high, even);
     }
-    let high = lh.as_chunks().0.iter().zip(hh.as_chunks().0);
-    for (out, (lh, hh)) in high_rows.iter_mut().zip(high) {
-        lift_row::<SIZE, LOW, HIGH>(lh, hh, out);
+    let highs = hl.as_chunks().0.iter().chain(hh.as_chunks().0);
+    for (out, (even, high)) in lifted.iter_mut().zip(even.iter().zip(highs)) {
+        whole_row::<SIZE, LOW, HIGH>(even, high, out);
     }
 }
 
-/// One row of `LOW + HIGH` samples, 64 at most; what is behind them is of no meaning.
+/// The even samples of a row, and the one that is mirrored behind the last.
 #[inline(always)]
-fn lift_row<const SIZE: usize, const LOW: usize, const HIGH: usize>(
+fn even_samples<const LOW: usize, const HIGH: usize>(
     low: &[i16; LOW],
     high: &[i16; HIGH],
-    out: &mut [i16; TILE_SIZE],
+    even: &mut [i16; HALF_ROW],
 ) {
-    // From one before the first on; behind the last stands what is mirrored, or the zeros that
-    // reduce-extrapolate dropped at the outermost level.
+    // From one before the first on.
     let mut highs = [0; HALF_ROW];
     highs[0] = high[0];
-    highs[1..=HIGH].copy_from_slice(high);
-    if LOW - HIGH == 1 {
-        highs[HIGH + 1] = high[HIGH - 1];
-    }
-    let mut even = [0; HALF_ROW];
+    highs[1..].copy_from_slice(&padded(high, LOW)[..HALF_ROW - 1]);
     for n in 0..LOW {
         even[n] = low[n].wrapping_sub(ceil_average(highs[n], highs[n + 1]));
     }
     if LOW == HIGH {
         even[LOW] = even[LOW - 1];
     }
+}
+
+/// High coefficients and, behind the last, what is mirrored, or the zeros that reduce-extrapolate
+/// dropped at the outermost level.
+#[inline(always)]
+fn padded<const HIGH: usize>(high: &[i16; HIGH], low: usize) -> [i16; HALF_ROW] {
+    let mut highs = [0; HALF_ROW];
+    highs[..HIGH].copy_from_slice(high);
+    if low - HIGH == 1 {
+        highs[HIGH] = high[HIGH - 1];
+    }
+    highs
+}
+
+/// One row of `LOW + HIGH` samples, 64 at most; what is behind them is of no meaning.
+#[inline(always)]
+fn whole_row<const SIZE: usize, const LOW: usize, const HIGH: usize>(
+    even: &[i16; HALF_ROW],
+    high: &[i16; HIGH],
+    out: &mut [i16; TILE_SIZE],
+) {
+    let highs = padded(high, LOW);
     let pairs = SIZE / 2;
     for n in 0..pairs {
-        let odd = (highs[n + 1] << 1).wrapping_add(floor_average(even[n], even[n + 1]));
+        let odd = (highs[n] << 1).wrapping_add(floor_average(even[n], even[n + 1]));
         out[2 * n] = even[n];
         out[2 * n + 1] = odd;
     }
