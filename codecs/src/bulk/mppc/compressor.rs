@@ -9,11 +9,14 @@ use crate::bulk::{
 
 /// Bytes at the end of the history that stay unused, as other compressors leave them.
 const MARGIN_BYTES: usize = 4;
-/// Of the places within a match these are remembered: the first ones,
+/// Of the places within a match these are remembered: the ones up to this many bytes behind the
+/// first look,
 const DENSE_INSERT_BYTES: usize = 4;
-/// and from here on every [`SPARSE_STEP`]th.
+/// and from here on in the match every [`SPARSE_STEP`]th.
 const SPARSE_INSERT_START: usize = 7;
 const SPARSE_STEP: usize = 8;
+/// Bytes of two places that are compared at once.
+const LOOK_BYTES: usize = 8;
 /// Bytes without a match after which every second, then every third byte is looked at, and so on.
 const PATIENCE_SHIFT: u32 = 5;
 /// However long nothing has matched.
@@ -116,23 +119,32 @@ impl Compressor {
         let mut bits = std::mem::take(&mut self.bits);
         let mut at = first;
         let mut misses = 0;
-        while at + Places::HASH_BYTES <= end {
-            let Some((place, length)) = self.find(at, end) else {
-                misses += 1;
-                let step = (1 + (misses >> PATIENCE_SHIFT)).min(MAX_STEP).min(end - at);
-                if step == 1 {
-                    let (code, code_bits) = literal(self.history[at]);
-                    bits.put(code, code_bits);
-                } else {
-                    literals(&mut bits, &self.history, at..at + step);
-                }
+        while at + 1 + Places::HASH_BYTES <= end {
+            // Whether a literal goes before a match nobody foretells: the same steps either way.
+            let (here, next) = (self.find(at, end), self.find(at + 1, end));
+            if here.1.max(next.1) < Places::HASH_BYTES {
+                misses += 2;
+                let step = (2 + (misses >> PATIENCE_SHIFT)).min(MAX_STEP).min(end - at);
+                literals(&mut bits, &self.history, at..at + step);
                 at += step;
                 continue;
-            };
+            }
             misses = 0;
+            // All ones or none, by which the compiler makes no branch of it.
+            let is_here = usize::from(here.1 >= Places::HASH_BYTES).wrapping_neg();
+            let (code, code_bits) = literal(self.history[at]);
+            bits.put(code & !is_here as u64, code_bits & !is_here as u32);
+            let place = here.0 & is_here | next.0 & !is_here;
+            let mut length = here.1 & is_here | next.1 & !is_here;
+            let first_look = at;
+            at += !is_here & 1;
+            if length == LOOK_BYTES {
+                let (a, b) = (place + LOOK_BYTES, at + LOOK_BYTES);
+                length += common_prefix(&self.history[a..end], &self.history[b..end]);
+            }
             self.put_match(&mut bits, at - place, length);
             let after = at + length;
-            self.insert_within(at, after);
+            self.insert_within(first_look, at, after);
             at = after;
             if bits.len() >= most_bytes {
                 self.bits = bits;
@@ -145,28 +157,26 @@ impl Compressor {
         is_smaller
     }
 
-    /// The match known for `at`: its place and its length. Remembers the place.
+    /// The place known for `at`, and how many of the first [`LOOK_BYTES`] there are the same.
+    /// Remembers the place.
     #[inline(always)]
-    fn find(&mut self, at: usize, end: usize) -> Option<(usize, usize)> {
+    fn find(&mut self, at: usize, end: usize) -> (usize, usize) {
         let history = &*self.history;
         let word = long_word_at(history, at);
         let place = self.places.swap(word as u32, at);
         let differing = long_word_at(history, place) ^ word;
-        let most = end - at;
-        let length = if differing == 0 && most > 8 && place < at {
-            8 + common_prefix(&history[place + 8..end], &history[at + 8..end])
-        } else {
-            most.min(differing.trailing_zeros() as usize / 8)
-        };
-        (place < at && length >= Places::HASH_BYTES).then_some((place, length))
+        let alike = differing.trailing_zeros() as usize / 8;
+        let most = if place < at { end - at } else { 0 };
+        (place, alike.min(most))
     }
 
-    /// Remembers places within the match from `at` to `after`.
+    /// Remembers places within the match from `at` to `after`, of which the one behind
+    /// `first_look` is known.
     #[inline(always)]
-    fn insert_within(&mut self, at: usize, after: usize) {
+    fn insert_within(&mut self, first_look: usize, at: usize, after: usize) {
         // How long a short match is nobody foretells: as many places whatever it is.
-        for ahead in 1..=DENSE_INSERT_BYTES {
-            let at = (at + ahead).min(after - 1);
+        for ahead in 2..=DENSE_INSERT_BYTES {
+            let at = (first_look + ahead).min(after - 1);
             self.places.swap(word_at(&self.history, at), at);
         }
         for at in (at + SPARSE_INSERT_START..after).step_by(SPARSE_STEP) {
