@@ -90,6 +90,11 @@ impl Pacer {
         self.is_hidden
     }
 
+    /// Between two refreshes of the screen, where that is known.
+    pub(crate) fn told(&self) -> Option<Duration> {
+        self.told
+    }
+
     /// The screen refreshes so often; `None` where that is not known.
     pub(crate) fn set_interval(&mut self, interval: Option<Duration>) {
         let told = interval.filter(|interval| INTERVALS.contains(interval));

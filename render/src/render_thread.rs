@@ -12,7 +12,7 @@ use oriel_codecs::{
 
 use crate::{
     compositor::{ApplyError, Compositor, Damage, PresentTimes, Presentation, Presented, Scene},
-    decode::{Batch, DecodeStage, FinishedFrame, Step},
+    decode::{Batch, DecodeStage, FinishedFrame, Step, Turn},
     error::{CompositorError, RenderError},
     event::RenderEvent,
     factory::CompositorFactory,
@@ -24,8 +24,10 @@ use crate::{
     view::{Scaling, View},
 };
 
-/// Frames that are ready are applied one after the other, but not for longer than this without
-/// showing something.
+/// Frames that are ready are applied one after the other for as long as it took to show the last
+/// one, so that showing takes half of the time at most and nothing piles up; but not for longer
+/// than this. Where the screen's refreshes are known, for so long in any case: a picture more
+/// between two of them nobody sees.
 const APPLY_BUDGET: Duration = Duration::from_millis(12);
 
 /// After so long without a new picture there is time to draw better what was drawn in a hurry.
@@ -58,6 +60,8 @@ pub(crate) struct RenderThread<E> {
     pacer: Pacer,
     /// What there is to show is held back until then.
     show_at: Option<Instant>,
+    /// What showing the last picture took.
+    showing: Duration,
     last_applied: Instant,
     has_announced_picture: bool,
     has_failed: bool,
@@ -93,6 +97,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             waiting: None,
             pacer: Pacer::new(),
             show_at: None,
+            showing: Duration::ZERO,
             last_applied: Instant::now(),
             has_announced_picture: false,
             has_failed: false,
@@ -240,9 +245,14 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     /// Applies what the decode stage has ready; false where there may be more.
     fn apply_ready(&mut self) -> bool {
         let started = Instant::now();
+        let budget = match self.pacer.told() {
+            Some(_) => APPLY_BUDGET,
+            None => self.showing.min(APPLY_BUDGET),
+        };
         while let Some(batch) = self.stage.next_batch() {
+            let is_whole = batch.is_whole;
             self.apply(batch);
-            if started.elapsed() > APPLY_BUDGET || self.has_failed {
+            if (is_whole && started.elapsed() > budget) || self.has_failed {
                 return false;
             }
         }
@@ -272,9 +282,14 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         self.recorder.copied(self.compositor.take_copied());
         let applied = Instant::now();
         self.last_applied = applied;
-        self.recorder
-            .applied(started, applied, batch.frame.as_ref());
-        if let Some(frame) = batch.frame {
+        let drawn = batch.frame.filter(|_| batch.turn != Turn::Past);
+        self.recorder.applied(started, applied, drawn.as_ref());
+        if let Some(frame) = drawn
+            && self.waiting.replace((frame, applied)).is_some()
+        {
+            self.recorder.replaced();
+        }
+        if let Some(frame) = batch.frame.filter(|_| batch.turn != Turn::Early) {
             self.frame_done(frame, applied);
         }
         if self.scene.output() != self.view.desktop() {
@@ -321,7 +336,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     }
 
     /// Tells of a frame that is applied: the peer may send more, whenever the window takes this.
-    fn frame_done(&mut self, frame: FinishedFrame, applied: Instant) {
+    fn frame_done(&self, frame: FinishedFrame, applied: Instant) {
         let depth = self.stage.depth();
         (self.events)(RenderEvent::FrameDone {
             frame: frame.frame,
@@ -330,9 +345,6 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             decode_us: microseconds(frame.decode),
             apply_us: microseconds(applied - frame.submitted),
         });
-        if self.waiting.replace((frame, applied)).is_some() {
-            self.recorder.replaced();
-        }
     }
 
     /// Shows what has changed, if it is time to.
@@ -385,6 +397,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         if let Some(times) = times {
             self.pacer.shown(started, &times);
         }
+        self.showing = started.elapsed();
         let newest = self.waiting.as_ref();
         self.recorder.presented(
             started,

@@ -13,12 +13,21 @@
 //! form a stream, decoded by one worker at a time and in order: a surface's H.264 and its progressive
 //! contexts, and for all surfaces together RemoteFX, whose headers may come but once, and ClearCodec,
 //! whose caches serve them all. Slots put everything back into the order of submission.
+//!
+//! A frame that is ready goes before one that is still decoding where the two share no pixel, no
+//! cache and no surface that comes or goes (`reach.rs`): a window need not wait for the film in
+//! another. What is shown in the end is the same, and frames are acknowledged in their order.
+//!
+//! A payload so small that waking a worker would take longer is decoded by whoever submits it.
 
+#[cfg(test)]
+mod early_tests;
 mod payload;
 mod plan;
 mod pool;
 mod progressive;
 mod queue;
+mod reach;
 mod stage;
 mod stream;
 pub(crate) mod tile_pool;
@@ -34,7 +43,7 @@ use oriel_codecs::{
 use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
 
 pub use plan::DecoderPlan;
-pub use stage::{Batch, DecodeOptions, DecodeStage, FinishedFrame, QueueDepth};
+pub use stage::{Batch, DecodeOptions, DecodeStage, FinishedFrame, QueueDepth, Turn};
 
 pub use pool::PooledTiles;
 use pool::{BufferPool, PooledBuffer};

@@ -82,7 +82,8 @@ impl VideoStream {
     }
 }
 
-fn avc_version(codec: PayloadCodec) -> Option<AvcVersion> {
+/// Which of H.264's three codecs it is, if it is one.
+pub(super) fn avc_version(codec: PayloadCodec) -> Option<AvcVersion> {
     match codec {
         PayloadCodec::Avc420 => Some(AvcVersion::Avc420),
         PayloadCodec::Avc444 => Some(AvcVersion::Avc444),
@@ -94,7 +95,7 @@ fn avc_version(codec: PayloadCodec) -> Option<AvcVersion> {
 impl Payload {
     /// Decodes a payload that stands alone.
     pub(crate) fn decode(
-        self,
+        &self,
         pool: &Arc<BufferPool>,
         scratch: &mut Scratch,
     ) -> Result<Step, PeerError> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,11 +12,21 @@ use oriel_protocol::graphics::{FrameId, GraphicsCommand, PayloadCodec, SurfaceId
 
 use super::{
     Step,
-    payload::Payload,
-    stage::{Batch, DecodeOptions, FinishedFrame, QueueDepth},
+    payload::{Payload, avc_version},
+    reach::Reach,
+    stage::{Batch, DecodeOptions, FinishedFrame, QueueDepth, Turn},
     stream::Stream,
 };
 use crate::error::PeerError;
+
+/// So many slots are looked at for a frame that may go before those that are still decoding.
+const LOOK_AHEAD: usize = 256;
+
+/// So many pixels of a frame are decoded by whoever submits them, which takes less time than to
+/// wake a worker for them. The rest of a frame is the workers' to share.
+const SMALL_PX: u64 = 8 * 64 * 64;
+/// A progressive payload does not say how many pixels it has: for a byte, at most about so many.
+const PROGRESSIVE_PX_A_BYTE: u64 = 16;
 
 /// Everything that the stage's lock guards.
 pub(super) struct Queue {
@@ -26,6 +37,10 @@ pub(super) struct Queue {
     ready: usize,
     /// Numbers of slots that end a frame.
     ends: VecDeque<u64>,
+    /// Slots of a frame that may be handed out before its turn.
+    ahead: Option<Range<u64>>,
+    /// What whoever submitted it has decoded since the last frame began.
+    small_px: u64,
     /// The frame whose first part was handed out early.
     open_frame: Option<OpenFrame>,
     jobs: VecDeque<Job>,
@@ -47,6 +62,9 @@ pub(super) struct Queue {
 struct Slot {
     step: Option<Result<Step, PeerError>>,
     mark: Mark,
+    reach: Reach,
+    /// It ends a frame that was handed out before its turn.
+    was_early: bool,
     /// When its bytes came.
     arrived: Instant,
     submitted: Instant,
@@ -55,6 +73,29 @@ struct Slot {
     payload_bytes: usize,
     decoded_bytes: usize,
     decode: Duration,
+}
+
+impl Slot {
+    /// Counts it into the frame that is open; returns the frame that it ends.
+    fn count_in(&self, open: &mut Option<OpenFrame>) -> Option<FinishedFrame> {
+        if self.mark == Mark::Start {
+            *open = None;
+        }
+        let so_far = open.get_or_insert_with(|| OpenFrame::of(self));
+        so_far.decode += self.decode;
+        so_far.decoded = so_far.decoded.max(self.decoded);
+        let Mark::End(frame) = self.mark else {
+            return None;
+        };
+        Some(FinishedFrame {
+            frame,
+            arrived: so_far.arrived.min(self.arrived),
+            whole: self.arrived,
+            submitted: self.submitted,
+            decoded: so_far.decoded,
+            decode: so_far.decode,
+        })
+    }
 }
 
 /// What is known of a frame before its end.
@@ -104,6 +145,8 @@ impl Default for Queue {
             base: 0,
             ready: 0,
             ends: VecDeque::new(),
+            ahead: None,
+            small_px: 0,
             open_frame: None,
             jobs: VecDeque::new(),
             surfaces: HashMap::new(),
@@ -140,8 +183,12 @@ impl Queue {
             self.refused = true;
             return Err(command);
         }
+        let is_end = matches!(command, GraphicsCommand::EndFrame { .. });
         let has_job = self.accept(command, arrived, payload_bytes);
         self.advance();
+        if is_end {
+            self.look_ahead();
+        }
         Ok(has_job)
     }
 
@@ -166,8 +213,15 @@ impl Queue {
 
     /// The next steps that are ready.
     pub(super) fn take_batch(&mut self, options: &DecodeOptions) -> Option<Batch> {
-        let (count, is_whole) = self.batch(options)?;
-        Some(self.take(count, is_whole, options))
+        let batch = match self.batch(options) {
+            Some((count, is_whole)) => self.take(count, is_whole, options),
+            None => {
+                let range = self.ahead.take()?;
+                self.take_early(range, options)
+            }
+        };
+        self.look_ahead();
+        Some(batch)
     }
 
     /// Takes the empty list of a batch that is done with.
@@ -177,13 +231,14 @@ impl Queue {
 
     /// True where [`take_batch`](Self::take_batch) has something to give.
     pub(super) fn has_batch(&self, options: &DecodeOptions) -> bool {
-        self.batch(options).is_some()
+        self.ahead.is_some() || self.batch(options).is_some()
     }
 
     fn accept(&mut self, command: GraphicsCommand, arrived: Instant, payload_bytes: usize) -> bool {
         let number = self.base + self.slots.len() as u64;
         let mut mark = Mark::None;
         let mut job = None;
+        let reach = Reach::of(&command);
         let step = match command {
             GraphicsCommand::Draw {
                 surface,
@@ -218,7 +273,10 @@ impl Queue {
             }
             command => {
                 match &command {
-                    GraphicsCommand::StartFrame { .. } => mark = Mark::Start,
+                    GraphicsCommand::StartFrame { .. } => {
+                        mark = Mark::Start;
+                        self.small_px = 0;
+                    }
                     GraphicsCommand::EndFrame { frame } => {
                         mark = Mark::End(*frame);
                         self.ends.push_back(number);
@@ -249,6 +307,8 @@ impl Queue {
         self.slots.push_back(Slot {
             step,
             mark,
+            reach,
+            was_early: false,
             arrived: arrived.min(submitted),
             submitted,
             decoded: submitted,
@@ -339,40 +399,108 @@ impl Queue {
         }
     }
 
+    /// Looks for a frame that is ready and shares nothing with what is still before it, of which
+    /// something is decoding: a window need not wait for the film in another.
+    fn look_ahead(&mut self) {
+        self.ahead = None;
+        // The frame at the front ends first; what it began with may be drawn already.
+        let is_in_frame = self
+            .slots
+            .front()
+            .is_some_and(|slot| slot.mark == Mark::Start);
+        if self.open_frame.is_some() || self.ends.len() <= usize::from(is_in_frame) {
+            return;
+        }
+        let mut before = Reach::default();
+        // The frame that is looked at: where it began, what it touches, whether it is ready.
+        let mut frame = None;
+        for (index, slot) in self.slots.iter().enumerate().take(LOOK_AHEAD) {
+            if slot.mark == Mark::Start
+                && let Some((_, reach, _)) = frame.replace((index, Reach::default(), true))
+            {
+                before.add(&reach);
+            }
+            let Some((start, reach, is_ready)) = &mut frame else {
+                before.add(&slot.reach);
+                continue;
+            };
+            reach.add(&slot.reach);
+            *is_ready &= slot.step.is_some();
+            if matches!(slot.mark, Mark::End(_)) {
+                let is_later = *start > self.ready && *reach != Reach::default();
+                if is_later && *is_ready && !reach.conflicts(&before) {
+                    let number = |index: usize| self.base + index as u64;
+                    self.ahead = Some(number(*start)..number(index + 1));
+                    return;
+                }
+                before.add(reach);
+                frame = None;
+            }
+            if before.is_everything() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a frame's steps before their turn. Its slots stay, with nothing to do, so that its end
+    /// is told when all before it have been.
+    fn take_early(&mut self, range: Range<u64>, options: &DecodeOptions) -> Batch {
+        let start = (range.start - self.base) as usize;
+        let end = (range.end - self.base) as usize;
+        let mut steps = std::mem::take(&mut self.spare);
+        steps.reserve(end - start);
+        let mut oldest = None;
+        let mut open = None;
+        let mut frame = None;
+        for slot in self.slots.range_mut(start..end) {
+            oldest.get_or_insert(slot.submitted);
+            self.payload_bytes -= std::mem::take(&mut slot.payload_bytes);
+            self.decoded_bytes -= std::mem::take(&mut slot.decoded_bytes);
+            slot.reach = Reach::default();
+            frame = slot.count_in(&mut open);
+            slot.was_early = frame.is_some();
+            steps.extend(slot.step.replace(Ok(Step::Nothing)));
+        }
+        self.batch_of(steps, frame, Turn::Early, true, oldest, options)
+    }
+
     fn take(&mut self, count: usize, is_whole: bool, options: &DecodeOptions) -> Batch {
         let mut open = self.open_frame.take();
         let mut frame = None;
+        let mut turn = Turn::Due;
         let mut steps = std::mem::take(&mut self.spare);
         steps.reserve(count);
         let mut oldest = None;
-        for slot in self.slots.drain(..count) {
+        for mut slot in self.slots.drain(..count) {
             oldest.get_or_insert(slot.submitted);
             self.payload_bytes -= slot.payload_bytes;
             self.decoded_bytes -= slot.decoded_bytes;
-            if slot.mark == Mark::Start {
-                open = None;
-            }
-            let so_far = open.get_or_insert_with(|| OpenFrame::of(&slot));
-            so_far.decode += slot.decode;
-            so_far.decoded = so_far.decoded.max(slot.decoded);
-            if let Mark::End(name) = slot.mark {
+            frame = slot.count_in(&mut open);
+            if frame.is_some() {
                 self.ends.pop_front();
-                frame = Some(FinishedFrame {
-                    frame: name,
-                    arrived: so_far.arrived.min(slot.arrived),
-                    whole: slot.arrived,
-                    submitted: slot.submitted,
-                    decoded: so_far.decoded,
-                    decode: so_far.decode,
-                });
             }
-            steps.extend(slot.step);
+            if slot.was_early {
+                turn = Turn::Past;
+            }
+            steps.extend(slot.step.take());
         }
         self.base += count as u64;
         self.ready -= count;
         if !is_whole {
             self.open_frame = open;
         }
+        self.batch_of(steps, frame, turn, is_whole, oldest, options)
+    }
+
+    fn batch_of(
+        &mut self,
+        steps: Vec<Result<Step, PeerError>>,
+        frame: Option<FinishedFrame>,
+        turn: Turn,
+        is_whole: bool,
+        oldest: Option<Instant>,
+        options: &DecodeOptions,
+    ) -> Batch {
         let has_room = self.slots.len() <= options.max_commands / 2
             && self.payload_bytes <= options.max_payload_bytes / 2;
         let queue_drained = self.refused && has_room;
@@ -382,11 +510,38 @@ impl Queue {
         Batch {
             steps,
             frame,
+            turn,
             is_whole,
             oldest: oldest.unwrap_or_else(Instant::now),
             queue_drained,
             decoder_events: std::mem::take(&mut self.decoder_events),
         }
+    }
+
+    /// True where a job waits that a worker may have been told to leave.
+    pub(super) fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// The job that came last, where whoever submitted it had better do it than wake a worker: it
+    /// is small, nothing waits before it, and the frame has not had many of them.
+    pub(super) fn next_small_job(&mut self, options: &DecodeOptions) -> Option<Job> {
+        let [job] = self.jobs.make_contiguous() else {
+            return None;
+        };
+        let payload = &job.payload;
+        let bytes = payload.bytes.len() as u64;
+        let cost_px = match payload.codec {
+            codec if avc_version(codec).is_some() => return None,
+            PayloadCodec::Progressive(_) => bytes * PROGRESSIVE_PX_A_BYTE,
+            _ => payload.rect.size().area().max(bytes),
+        };
+        if self.small_px + cost_px > SMALL_PX {
+            return None;
+        }
+        let job = self.next_job(options)?;
+        self.small_px += cost_px;
+        Some(job)
     }
 
     /// The first job that may be done now. Its stream is the taker's until [`finish`](Self::finish).
@@ -423,6 +578,11 @@ impl Queue {
         }
         let decoded_bytes = result.as_ref().map_or(0, Step::bytes);
         if let Some(slot) = self.slots.get_mut((number - self.base) as usize) {
+            if let Ok(Step::Paint { surface, painting }) = &result
+                && let Some(reach) = Reach::of_painting(*surface, painting)
+            {
+                slot.reach = reach;
+            }
             slot.step = Some(result);
             slot.decode = ended - started;
             slot.decoded = ended;
@@ -430,6 +590,7 @@ impl Queue {
             self.decoded_bytes += decoded_bytes;
         }
         self.advance();
+        self.look_ahead();
     }
 }
 

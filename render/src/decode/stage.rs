@@ -18,7 +18,7 @@ use super::{
     DecoderPlan, PixelBlock, Step,
     payload::Scratch,
     pool::{BufferPool, TileSets},
-    queue::Queue,
+    queue::{Job, Queue},
     stream::Means,
     tile_pool::TilePool,
 };
@@ -82,6 +82,18 @@ pub struct FinishedFrame {
     pub decode: Duration,
 }
 
+/// When a frame is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// All that was submitted before it has been handed out: it is to be acknowledged.
+    Due,
+    /// Something before it is still decoding, which shares nothing with it. It may be shown, and
+    /// comes once more to be acknowledged.
+    Early,
+    /// Its steps were handed out early; it is to be acknowledged now.
+    Past,
+}
+
 /// Steps to be carried out one after the other.
 #[derive(Debug)]
 pub struct Batch {
@@ -89,6 +101,8 @@ pub struct Batch {
     pub steps: Vec<Result<Step, PeerError>>,
     /// The frame that ends with the last step.
     pub frame: Option<FinishedFrame>,
+    /// When that is.
+    pub turn: Turn,
     /// False while the batch leaves a frame open: it is not to be shown yet.
     pub is_whole: bool,
     /// When the oldest step was submitted.
@@ -118,6 +132,8 @@ struct Shared {
     coded_from: AtomicUsize,
     decoders: DecoderPlan,
     recorder: Arc<Recorder>,
+    /// Of whoever submits, for small payloads.
+    scratch: Mutex<Scratch>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -147,6 +163,7 @@ impl DecodeStage {
                 coded_from: AtomicUsize::new(usize::MAX),
                 decoders,
                 recorder,
+                scratch: Mutex::default(),
             }),
             workers: Vec::with_capacity(options.workers),
         };
@@ -185,10 +202,21 @@ impl DecodeStage {
             }
         };
         let depth = queue.depth();
+        let small = has_job
+            .then(|| queue.next_small_job(&shared.options))
+            .flatten();
+        let is_small = small.is_some();
+        if let Some(job) = small {
+            drop(queue);
+            let done = shared.decode(&job, &mut shared.scratch.lock());
+            queue = shared.queue.lock();
+            done.put_back(&mut queue, &job);
+        }
         let has_batch = queue.has_batch(&shared.options);
+        let wants_worker = has_job && (!is_small || queue.has_jobs());
         drop(queue);
         shared.recorder.queued(depth.commands, depth.payload_bytes);
-        if has_job {
+        if wants_worker {
             shared.work.notify_one();
         }
         if has_batch {
@@ -201,9 +229,14 @@ impl DecodeStage {
     /// frames, or, where the queue is full, the beginning of a frame.
     pub fn next_batch(&self) -> Option<Batch> {
         let shared = &*self.shared;
-        let batch = shared.queue.lock().take_batch(&shared.options)?;
-        // Workers that waited for room, and there may be more than one.
-        shared.work.notify_all();
+        let mut queue = shared.queue.lock();
+        let batch = queue.take_batch(&shared.options)?;
+        let has_jobs = queue.has_jobs();
+        drop(queue);
+        if has_jobs {
+            // Workers that waited for room, and there may be more than one.
+            shared.work.notify_all();
+        }
         Some(batch)
     }
 
@@ -259,16 +292,25 @@ impl Drop for DecodeStage {
     }
 }
 
+/// A job's result.
+struct Done {
+    result: Result<Step, PeerError>,
+    started: Instant,
+    ended: Instant,
+    events: Vec<DecoderEvent>,
+}
+
+impl Done {
+    fn put_back(self, queue: &mut Queue, job: &Job) {
+        queue.note_decoder_events(self.events);
+        let stream = job.stream.as_deref();
+        queue.finish(job.number, stream, self.result, self.started, self.ended);
+    }
+}
+
 impl Shared {
     fn work(&self) {
         let mut scratch = Scratch::default();
-        let means = Means {
-            buffers: &self.pool,
-            tiles: &self.tiles,
-            tile_sets: &self.tile_sets,
-            coded_from: &self.coded_from,
-            decoders: &self.decoders,
-        };
         let mut queue = self.queue.lock();
         loop {
             if queue.is_stopped() {
@@ -279,44 +321,60 @@ impl Shared {
                 continue;
             };
             drop(queue);
-            let codec = job.payload.codec;
-            let bytes = job.payload.bytes.len();
-            let started = Instant::now();
-            // A decoder's bug must cost one picture, not the session: without a step in its slot
-            // the queue would stand still.
-            let result = catch_unwind(AssertUnwindSafe(|| match &job.stream {
-                Some(stream) => stream.decode(job.number, &job.payload, means),
-                None => job.payload.decode(&self.pool, &mut scratch),
-            }))
-            .unwrap_or_else(|_| {
-                Err(PeerError::Payload {
-                    codec,
-                    reason: "the decoder panicked".into(),
-                })
-            });
-            let ended = Instant::now();
-            self.recorder
-                .decoded(codec, bytes, started, ended, result.is_ok());
-            let report = job.stream.as_ref().and_then(|stream| stream.video_report());
-            let mut events = Vec::new();
-            if let Some((name, happened)) = report {
-                self.recorder.set_video_decoder(name);
-                events = happened;
-            }
-            for event in &events {
-                let (DecoderEvent::Replaced { from, .. }
-                | DecoderEvent::KeyFrameWanted { from, .. }) = event;
-                self.decoders.strike(from);
-            }
+            let done = self.decode(&job, &mut scratch);
             queue = self.queue.lock();
-            queue.note_decoder_events(events);
-            queue.finish(job.number, job.stream.as_deref(), result, started, ended);
+            done.put_back(&mut queue, &job);
             if queue.has_batch(&self.options) {
                 // Woken outside of the lock, which the woken wants at once.
                 drop(queue);
                 (self.wake)();
                 queue = self.queue.lock();
             }
+        }
+    }
+
+    fn decode(&self, job: &Job, scratch: &mut Scratch) -> Done {
+        let codec = job.payload.codec;
+        let means = Means {
+            buffers: &self.pool,
+            tiles: &self.tiles,
+            tile_sets: &self.tile_sets,
+            coded_from: &self.coded_from,
+            decoders: &self.decoders,
+        };
+        let started = Instant::now();
+        // A decoder's bug must cost one picture, not the session: without a step in its slot the
+        // queue would stand still.
+        let result = catch_unwind(AssertUnwindSafe(|| match &job.stream {
+            Some(stream) => stream.decode(job.number, &job.payload, means),
+            None => job.payload.decode(&self.pool, scratch),
+        }))
+        .unwrap_or_else(|_| {
+            Err(PeerError::Payload {
+                codec,
+                reason: "the decoder panicked".into(),
+            })
+        });
+        let ended = Instant::now();
+        let bytes = job.payload.bytes.len();
+        self.recorder
+            .decoded(codec, bytes, started, ended, result.is_ok());
+        let report = job.stream.as_ref().and_then(|stream| stream.video_report());
+        let mut events = Vec::new();
+        if let Some((name, happened)) = report {
+            self.recorder.set_video_decoder(name);
+            events = happened;
+        }
+        for event in &events {
+            let (DecoderEvent::Replaced { from, .. } | DecoderEvent::KeyFrameWanted { from, .. }) =
+                event;
+            self.decoders.strike(from);
+        }
+        Done {
+            result,
+            started,
+            ended,
+            events,
         }
     }
 }
