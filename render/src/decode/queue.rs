@@ -53,6 +53,8 @@ pub(super) struct Queue {
     payload_bytes: usize,
     decoded_bytes: usize,
     decoder_events: Vec<DecoderEvent>,
+    /// Workers that have nothing to do, the last one to have had something at the end.
+    idle: Vec<usize>,
     /// An empty list for the next batch.
     spare: Vec<Result<Step, PeerError>>,
     refused: bool,
@@ -156,6 +158,7 @@ impl Default for Queue {
             payload_bytes: 0,
             decoded_bytes: 0,
             decoder_events: Vec::new(),
+            idle: Vec::new(),
             spare: Vec::new(),
             refused: false,
             is_stopped: false,
@@ -518,9 +521,27 @@ impl Queue {
         }
     }
 
-    /// True where a job waits that a worker may have been told to leave.
-    pub(super) fn has_jobs(&self) -> bool {
-        !self.jobs.is_empty()
+    /// A worker has nothing to do.
+    pub(super) fn rest(&mut self, worker: usize) {
+        self.idle.push(worker);
+    }
+
+    /// A worker to be woken for the job that came last, where it may be done now and one is idle:
+    /// the one whose caches are warmest.
+    pub(super) fn call(&mut self, options: &DecodeOptions) -> Option<usize> {
+        let job = self.jobs.back()?;
+        if self.may_start(job, options) {
+            self.idle.pop()
+        } else {
+            None
+        }
+    }
+
+    /// The workers to be woken where several jobs may have waited for room.
+    pub(super) fn call_all(&mut self) -> std::vec::Drain<'_, usize> {
+        let count = self.jobs.len().min(self.idle.len());
+        let at = self.idle.len() - count;
+        self.idle.drain(at..)
     }
 
     /// The job that came last, where whoever submitted it had better do it than wake a worker: it
@@ -544,14 +565,18 @@ impl Queue {
         Some(job)
     }
 
-    /// The first job that may be done now. Its stream is the taker's until [`finish`](Self::finish).
-    pub(super) fn next_job(&mut self, options: &DecodeOptions) -> Option<Job> {
+    /// True where nobody has the job's stream, and there is room for what it makes.
+    fn may_start(&self, job: &Job, options: &DecodeOptions) -> bool {
         let is_full = self.decoded_bytes >= options.max_decoded_bytes;
         let next = self.base + self.ready as u64;
-        let at = self.jobs.iter().position(|job| {
-            let is_free = job.stream.as_ref().is_none_or(|stream| !stream.is_busy());
-            is_free && (!is_full || job.number == next)
-        })?;
+        let is_free = job.stream.as_ref().is_none_or(|stream| !stream.is_busy());
+        is_free && (!is_full || job.number == next)
+    }
+
+    /// The first job that may be done now. Its stream is the taker's until [`finish`](Self::finish).
+    pub(super) fn next_job(&mut self, options: &DecodeOptions) -> Option<Job> {
+        let mut jobs = self.jobs.iter();
+        let at = jobs.position(|job| self.may_start(job, options))?;
         let job = self.jobs.remove(at)?;
         if let Some(stream) = &job.stream {
             stream.set_busy(true);
@@ -779,6 +804,38 @@ mod tests {
         let now = Instant::now();
         queue.finish(first.number, None, pixels(), now, now);
         assert_eq!(do_next(&mut queue), Some(7), "next in turn, whatever waits");
+    }
+
+    #[test]
+    fn the_worker_that_rested_last_is_called_first_and_only_for_what_may_be_done() {
+        let mut queue = queue();
+        (0..3).for_each(|worker| queue.rest(worker));
+        let video = || draw(1, PayloadCodec::Avc420);
+        accept(&mut queue, [video()]);
+        assert_eq!(queue.call(&OPTIONS), Some(2));
+        let first = queue.next_job(&OPTIONS).expect("a job");
+        accept(&mut queue, [video()]);
+        assert_eq!(queue.call(&OPTIONS), None, "it is the other one's turn");
+        let now = Instant::now();
+        queue.finish(first.number, first.stream.as_deref(), pixels(), now, now);
+        assert_eq!(queue.call_all().collect::<Vec<_>>(), [1], "one job");
+    }
+
+    #[test]
+    fn whoever_submits_decodes_what_is_small_until_a_frame_has_had_enough_of_it() {
+        let mut queue = queue();
+        accept(&mut queue, [draw(1, PayloadCodec::Avc420)]);
+        assert!(queue.next_small_job(&OPTIONS).is_none(), "no video");
+        let video = queue.next_job(&OPTIONS).expect("a job");
+        let now = Instant::now();
+        queue.finish(video.number, video.stream.as_deref(), pixels(), now, now);
+        accept(&mut queue, [start(1), draw(1, PayloadCodec::Planar)]);
+        let small = queue.next_small_job(&OPTIONS).expect("16 pixels");
+        queue.finish(small.number, None, pixels(), now, now);
+        queue.small_px = SMALL_PX;
+        accept(&mut queue, [draw(1, PayloadCodec::Planar)]);
+        assert!(queue.next_small_job(&OPTIONS).is_none());
+        assert!(queue.next_job(&OPTIONS).is_some());
     }
 
     #[test]

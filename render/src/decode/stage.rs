@@ -122,7 +122,8 @@ pub struct DecodeStage {
 
 struct Shared {
     queue: Mutex<Queue>,
-    work: Condvar,
+    /// One a worker: which one is woken makes a difference.
+    work: Vec<Condvar>,
     wake: Box<dyn Fn() + Send + Sync>,
     options: DecodeOptions,
     pool: Arc<BufferPool>,
@@ -151,10 +152,11 @@ impl DecodeStage {
         recorder: Arc<Recorder>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        let workers = options.workers.max(1);
         let mut stage = Self {
             shared: Arc::new(Shared {
                 queue: Mutex::default(),
-                work: Condvar::new(),
+                work: (0..workers).map(|_| Condvar::new()).collect(),
                 wake: Box::new(wake),
                 options,
                 pool: Arc::default(),
@@ -165,14 +167,14 @@ impl DecodeStage {
                 recorder,
                 scratch: Mutex::default(),
             }),
-            workers: Vec::with_capacity(options.workers),
+            workers: Vec::with_capacity(workers),
         };
-        for index in 0..options.workers.max(1) {
+        for index in 0..workers {
             let shared = stage.shared.clone();
             stage.workers.push(
                 std::thread::Builder::new()
                     .name(format!("oriel-decode-{index}"))
-                    .spawn(move || shared.work())?,
+                    .spawn(move || shared.work(index))?,
             );
         }
         Ok(stage)
@@ -205,7 +207,6 @@ impl DecodeStage {
         let small = has_job
             .then(|| queue.next_small_job(&shared.options))
             .flatten();
-        let is_small = small.is_some();
         if let Some(job) = small {
             drop(queue);
             let done = shared.decode(&job, &mut shared.scratch.lock());
@@ -213,11 +214,11 @@ impl DecodeStage {
             done.put_back(&mut queue, &job);
         }
         let has_batch = queue.has_batch(&shared.options);
-        let wants_worker = has_job && (!is_small || queue.has_jobs());
+        let called = has_job.then(|| queue.call(&shared.options)).flatten();
         drop(queue);
         shared.recorder.queued(depth.commands, depth.payload_bytes);
-        if wants_worker {
-            shared.work.notify_one();
+        if let Some(worker) = called {
+            shared.work[worker].notify_one();
         }
         if has_batch {
             (shared.wake)();
@@ -231,12 +232,11 @@ impl DecodeStage {
         let shared = &*self.shared;
         let mut queue = shared.queue.lock();
         let batch = queue.take_batch(&shared.options)?;
-        let has_jobs = queue.has_jobs();
-        drop(queue);
-        if has_jobs {
-            // Workers that waited for room, and there may be more than one.
-            shared.work.notify_all();
+        // Those that waited for room.
+        for worker in queue.call_all() {
+            shared.work[worker].notify_one();
         }
+        drop(queue);
         Some(batch)
     }
 
@@ -284,7 +284,9 @@ impl DecodeStage {
 impl Drop for DecodeStage {
     fn drop(&mut self) {
         self.shared.queue.lock().stop();
-        self.shared.work.notify_all();
+        for work in &self.shared.work {
+            work.notify_one();
+        }
         for worker in self.workers.drain(..) {
             // A worker that panicked has said so on its own.
             let _ = worker.join();
@@ -309,7 +311,7 @@ impl Done {
 }
 
 impl Shared {
-    fn work(&self) {
+    fn work(&self, worker: usize) {
         let mut scratch = Scratch::default();
         let mut queue = self.queue.lock();
         loop {
@@ -317,7 +319,8 @@ impl Shared {
                 return;
             }
             let Some(job) = queue.next_job(&self.options) else {
-                self.work.wait(&mut queue);
+                queue.rest(worker);
+                self.work[worker].wait(&mut queue);
                 continue;
             };
             drop(queue);
