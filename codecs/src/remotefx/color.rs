@@ -123,7 +123,10 @@ mod tests {
         for factor in [CR_TO_RED, CB_TO_GREEN, CR_TO_GREEN, CB_TO_BLUE] {
             for sample in i16::MIN..=i16::MAX {
                 let whole = i32::from(sample) * i32::from(factor);
-                assert_eq!(i32::from(product(sample, factor)), (whole + (1 << 14)) >> 15);
+                assert_eq!(
+                    i32::from(product(sample, factor)),
+                    (whole + (1 << 14)) >> 15
+                );
             }
         }
     }

@@ -102,7 +102,8 @@ impl Reach {
 
     /// Of a payload that is decoded, where that says more than the command did.
     pub(super) fn of_painting(surface: SurfaceId, painting: &Painting) -> Option<Self> {
-        let (Painting::Parts { origin, rects, .. } | Painting::Tiles { origin, rects, .. }) = painting
+        let (Painting::Parts { origin, rects, .. } | Painting::Tiles { origin, rects, .. }) =
+            painting
         else {
             return None;
         };
