@@ -49,6 +49,14 @@ pub fn text(rows: &[Row], memory: &Memory, adapter: Option<&str>) -> String {
         "Graphics adapter: {adapter}. Memory, one thread, read and written: {:.1} GB/s.\n",
         memory.bytes_per_second / 1e9
     );
+    if let Some(engine) = rows.iter().find_map(|row| row.measured.tile_engine) {
+        let _ = writeln!(
+            text,
+            "Tiles of RemoteFX on this adapter: made by the {}, which was quicker when a session \
+             started.\n",
+            engine.name().to_uppercase()
+        );
+    }
     text += "| stream | screen | on | frames a second | CPU ms a frame | MB copied | MB that must \
              move | ms for those | allocations a frame |\n|---|---|---|--:|--:|--:|--:|--:|--:|\n";
     for row in rows {

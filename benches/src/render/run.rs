@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use oriel_protocol::graphics::GraphicsCommand;
-use oriel_render::{CompositorChoice, PresentTarget, RenderEvent, Renderer, RendererConfig};
+use oriel_render::{
+    CompositorChoice, PresentTarget, RenderEvent, Renderer, RendererConfig, TileEngine,
+};
 
 use super::{allocations, streams::Stream};
 
@@ -31,6 +33,8 @@ pub struct Measured {
     pub allocations: f64,
     /// Bytes that the compositor copied.
     pub copied_bytes: f64,
+    /// Who was quicker at tiles, where there was a choice.
+    pub tile_engine: Option<TileEngine>,
 }
 
 /// CPU time of the whole process.
@@ -108,6 +112,7 @@ pub fn play(stream: &Stream, compositor: CompositorChoice) -> anyhow::Result<Mea
     let statistics = renderer.statistics();
     Ok(Measured {
         compositor: statistics.compositor,
+        tile_engine: statistics.tile_engine,
         adapter: statistics.adapter,
         frames_per_second: count / wall.as_secs_f64(),
         cpu_ms: cpu.as_secs_f64() * 1e3 / count,
