@@ -13,9 +13,13 @@
 //!
 //! [`DecoderKind`] names what there is. Whether hardware works is found out by [`probe()`], which has
 //! it decode pictures that are known; that it goes on working is watched by [`FallbackDecoder`].
+//!
+//! Hardware's pictures are copied into memory, or, where a [`PictureImporter`] takes them, stay in
+//! the GPU's: such a [`YuvFrame`] is copied only where somebody asks for its samples.
 
 mod annex_b;
 mod backend;
+mod device_picture;
 mod encoder;
 mod fallback;
 mod ffmpeg;
@@ -33,6 +37,12 @@ mod suspicion;
 mod watched;
 
 pub use backend::{DecoderKind, UnknownDecoder};
+pub use device_picture::{
+    CudaDevice, CudaPicture, CudaPlane, DevicePicture, HardwarePicture, ImportError,
+    PictureImporter,
+};
+#[cfg(target_os = "linux")]
+pub use device_picture::{DmaBufPicture, DmaBufPlane};
 pub use encoder::{EncodeError, EncodedKind, EncoderSettings, H264Encoder, RateControl};
 pub use fallback::{Backend, DecoderEvent, FallbackDecoder};
 pub use ffmpeg::{FfmpegDecoder, ffmpeg_version};
@@ -139,6 +149,9 @@ pub enum VideoError {
     /// The peer's stream has a form of samples that the graphics pipeline does not use.
     #[error("pictures in the format {0}")]
     PixelFormat(String),
+    /// The picture does not come out of the decoder's own memory.
+    #[error("the picture cannot be copied out of the decoder's memory: {0}")]
+    Copy(String),
     /// A view of a frame holds no picture, or decoders gave none for too long.
     #[error("no picture comes out of the stream")]
     NoPicture,

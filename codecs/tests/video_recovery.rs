@@ -115,7 +115,7 @@ fn faulty(name: &'static str, is_hardware: bool, good_calls: usize, fault: Fault
 }
 
 fn openh264() -> Backend {
-    Backend::of_kind(DecoderKind::OpenH264, DecoderLimits::default())
+    Backend::of_kind(DecoderKind::OpenH264, DecoderLimits::default(), None)
 }
 
 fn decoder(backends: impl IntoIterator<Item = Backend>) -> FallbackDecoder {

@@ -6,16 +6,18 @@ pub fn graphics_adapters() -> Vec<String> {
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     let mut lines: Vec<_> = adapters
         .iter()
-        .map(|adapter| {
-            let info = adapter.get_info();
-            format!(
-                "{} {:04x}:{:04x} {} {} ({})",
-                info.name, info.vendor, info.device, info.driver, info.driver_info, info.backend
-            )
-        })
+        .map(|adapter| identity(&adapter.get_info()))
         .collect();
     lines.sort();
     lines
+}
+
+/// An adapter and its driver, in a line.
+pub(crate) fn identity(info: &wgpu::AdapterInfo) -> String {
+    format!(
+        "{} {:04x}:{:04x} {} {} ({})",
+        info.name, info.vendor, info.device, info.driver, info.driver_info, info.backend
+    )
 }
 
 /// False where there is certainly no graphics adapter but those that the CPU emulates: what their

@@ -78,6 +78,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     ) -> Result<Self, RenderError> {
         let compositor = factory.first()?;
         recorder.set_compositor(compositor.name(), compositor.adapter());
+        stage.open_pictures(compositor.picture_taker());
         let view = *mailbox.view.lock();
         Ok(Self {
             factory,
@@ -421,6 +422,8 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             "the {} compositor failed and is replaced: {error}",
             self.compositor.name()
         )));
+        // What decoders left with it may have been to blame.
+        self.stage.close_pictures();
         let replacement = self
             .factory
             .replacement(error, &mut self.compositor)
@@ -431,6 +434,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
         match replacement {
             Ok(compositor) => {
                 self.compositor = compositor;
+                self.stage.open_pictures(self.compositor.picture_taker());
                 self.recorder
                     .set_compositor(self.compositor.name(), self.compositor.adapter());
                 // What failed may have been that. What is decoded already is drawn by whoever it is.

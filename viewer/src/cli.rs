@@ -105,6 +105,9 @@ pub struct DecodersArgs {
     /// Try this one out in this process, which its driver may crash.
     #[arg(long, value_name = "NAME", hide = true)]
     pub probe: Option<DecoderKind>,
+    /// Try out whether its pictures are drawn from where it puts them.
+    #[arg(long, hide = true, requires = "probe")]
+    pub sharing: bool,
 }
 
 /// Account, security and patience.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Drivers crash. So each is tried out in a process of its own, once per GPU, driver and FFmpeg, and
-//! what came of it is kept in a small file. Software needs no trying out.
+//! what came of it is kept in a small file, also whether its pictures are drawn from where it puts
+//! them. Software needs no trying out.
 
 mod cache;
 mod machine;
@@ -17,10 +18,10 @@ mod tiles;
 use std::str::FromStr;
 
 use oriel_codecs::video::DecoderKind;
-use oriel_render::decode::DecoderPlan;
+use oriel_render::decode::{DecoderPlan, WorkingDecoder};
 
 pub use cache::forget;
-pub use survey::{Finding, Survey, Timing, answer_probe, time};
+pub use survey::{Finding, Survey, Timing, answer_probe, answer_sharing, time};
 pub use tiles::KeptTileEngines;
 
 use crate::failure::Failure;
@@ -66,8 +67,10 @@ pub fn choose(choice: DecoderChoice) -> Result<DecoderPlan, Failure> {
         DecoderChoice::Auto => return Ok(automatic()),
         DecoderChoice::Kind(kind) => kind,
     };
+    let mut first = WorkingDecoder::from(kind);
     if kind.is_hardware() {
         let finding = survey::forced(kind);
+        first = finding.working();
         finding.result.map_err(|reason| Failure::Decoder {
             name: kind.name().to_owned(),
             reason,
@@ -75,8 +78,10 @@ pub fn choose(choice: DecoderChoice) -> Result<DecoderPlan, Failure> {
     }
     let rest = DecoderKind::SOFTWARE
         .into_iter()
-        .filter(|&other| other != kind);
-    Ok(DecoderPlan::of(std::iter::once(kind).chain(rest).collect()))
+        .filter(|&other| other != kind)
+        .map(WorkingDecoder::from);
+    let decoders = std::iter::once(first).chain(rest);
+    Ok(DecoderPlan::of(decoders.collect()))
 }
 
 fn automatic() -> DecoderPlan {

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::watched::{Deadlines, WatchedDecoder};
-use super::{DecoderLimits, FfmpegDecoder, OpenH264Decoder, VideoDecoder, VideoError};
+use super::{
+    DecoderLimits, FfmpegDecoder, OpenH264Decoder, PictureImporter, VideoDecoder, VideoError,
+};
 
 /// Drivers compile shaders and wake hardware up when they start; a picture takes them a few
 /// milliseconds from then on.
@@ -128,13 +131,27 @@ impl DecoderKind {
     /// [`VideoError::Unavailable`] where it cannot be had; [`VideoError::Stalled`] and
     /// [`VideoError::Panicked`] where its driver does not come back.
     pub fn open(self, limits: DecoderLimits) -> Result<Box<dyn VideoDecoder>, VideoError> {
+        self.open_sharing(limits, None)
+    }
+
+    /// Opens it. Hardware lends its pictures to `importer`, where there is one that wants them.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_sharing(
+        self,
+        limits: DecoderLimits,
+        importer: Option<Arc<dyn PictureImporter>>,
+    ) -> Result<Box<dyn VideoDecoder>, VideoError> {
         Ok(match self {
             Self::Ffmpeg => Box::new(FfmpegDecoder::new(limits)?),
             Self::OpenH264 => Box::new(OpenH264Decoder::new(limits)?),
             _ => {
                 self.look()?;
                 let open = move || -> Result<Box<dyn VideoDecoder>, VideoError> {
-                    Ok(Box::new(FfmpegDecoder::with_hardware(self, limits)?))
+                    Ok(Box::new(FfmpegDecoder::with_hardware(
+                        self, limits, importer,
+                    )?))
                 };
                 Box::new(WatchedDecoder::start(
                     self.name(),

@@ -1,12 +1,13 @@
 //! The decoder that steps down when another one fails.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::annex_b::{self, Contents};
 use super::frame::YuvFrame;
 use super::replay::{Replay, decode, is_final};
-use super::suspicion::{BlankWatch, Sizes, differs_from, only_color};
-use super::{DecoderKind, DecoderLimits, VideoDecoder, VideoError};
+use super::suspicion::{BlankWatch, Glances, Sizes, differs_from, only_color};
+use super::{DecoderKind, DecoderLimits, PictureImporter, VideoDecoder, VideoError};
 
 /// Most access units that are decoded a second time only to see whether a picture is right.
 const QUESTION_UNITS: usize = 256;
@@ -36,9 +37,15 @@ impl Backend {
         }
     }
 
-    /// A decoder of a kind.
-    pub fn of_kind(kind: DecoderKind, limits: DecoderLimits) -> Self {
-        Self::new(kind.name(), kind.is_hardware(), move || kind.open(limits))
+    /// A decoder of a kind, which lends its pictures to `importer`, where there is one.
+    pub fn of_kind(
+        kind: DecoderKind,
+        limits: DecoderLimits,
+        importer: Option<Arc<dyn PictureImporter>>,
+    ) -> Self {
+        Self::new(kind.name(), kind.is_hardware(), move || {
+            kind.open_sharing(limits, importer.clone())
+        })
     }
 
     fn open(&mut self) -> Result<Box<dyn VideoDecoder>, VideoError> {
@@ -88,6 +95,7 @@ pub struct FallbackDecoder {
     replay: Replay,
     sizes: Sizes,
     blanks: BlankWatch,
+    glances: Glances,
     is_stream_to_blame: bool,
     events: VecDeque<DecoderEvent>,
 }
@@ -107,15 +115,22 @@ impl FallbackDecoder {
     /// # Errors
     /// That of the last, where none starts.
     pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
-        Self::of_kinds(&DecoderKind::SOFTWARE, limits)
+        Self::of_kinds(&DecoderKind::SOFTWARE, limits, None)
     }
 
-    /// Decoders of these kinds, best first.
+    /// Decoders of these kinds, best first, which lend their pictures to `importer`, where there is
+    /// one.
     ///
     /// # Errors
     /// That of the last, where none starts.
-    pub fn of_kinds(kinds: &[DecoderKind], limits: DecoderLimits) -> Result<Self, VideoError> {
-        let backends = kinds.iter().map(|&kind| Backend::of_kind(kind, limits));
+    pub fn of_kinds(
+        kinds: &[DecoderKind],
+        limits: DecoderLimits,
+        importer: Option<&Arc<dyn PictureImporter>>,
+    ) -> Result<Self, VideoError> {
+        let backends = kinds
+            .iter()
+            .map(|&kind| Backend::of_kind(kind, limits, importer.cloned()));
         Self::with_backends(backends.collect())
     }
 
@@ -143,6 +158,7 @@ impl FallbackDecoder {
                         replay: Replay::default(),
                         sizes: Sizes::default(),
                         blanks: BlankWatch::default(),
+                        glances: Glances::default(),
                         is_stream_to_blame: false,
                         events,
                     });
@@ -162,8 +178,19 @@ impl FallbackDecoder {
             if let Err(error) = self.sizes.check(&frame, name) {
                 return self.step_down(error);
             }
-            let color = only_color(&frame);
-            if self.blanks.is_suspicious(color.is_some())
+            // What the GPU alone holds is copied out for a look now and then.
+            let is_seen = frame.device_picture().is_none() || self.glances.is_due();
+            let color = if is_seen {
+                // A picture that does not come out is one that nobody else will see, either.
+                match frame.in_memory() {
+                    Ok(seen) => only_color(&seen),
+                    Err(error) => return self.step_down(error),
+                }
+            } else {
+                None
+            };
+            if is_seen
+                && self.blanks.is_suspicious(color.is_some())
                 && let Some(color) = color
                 && let Some(right) = self.ask_software(color)
             {
@@ -240,7 +267,7 @@ impl FallbackDecoder {
                 if is_hardware {
                     self.sizes.check(&frame, name)?;
                     // Whoever steps down has had enough of empty pictures, be it right this time.
-                    if only_color(&frame).is_some() {
+                    if only_color(&frame.in_memory()?).is_some() {
                         return Err(VideoError::Blank { backend: name });
                     }
                 }
@@ -263,6 +290,7 @@ impl FallbackDecoder {
         self.state = State::Working(decoder);
         self.at = index;
         self.blanks = BlankWatch::default();
+        self.glances = Glances::default();
     }
 
     /// Goes on without a decoder, until a key frame comes that another can start from.

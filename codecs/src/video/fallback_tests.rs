@@ -24,6 +24,25 @@ fn stream(pictures: u8) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// A stream of pictures of more than one colour.
+fn busy_stream(pictures: u32) -> Vec<Vec<u8>> {
+    let mut encoder = H264Encoder::new(EncoderSettings::default()).unwrap();
+    let size = Size::new(64, 48);
+    (0..pictures)
+        .map(|step| {
+            let mut desktop = crate::Picture::new(size);
+            for (at, pixel) in (0..).zip(desktop.data_mut().chunks_exact_mut(4)) {
+                pixel.fill(((at % size.width) * 4 + step) as u8);
+            }
+            let mut picture = Yuv420Picture::new(size);
+            crate::yuv::bgra_to_yuv420(&desktop, &size.to_rect(), &mut picture);
+            let mut unit = Vec::new();
+            encoder.encode(&picture, &mut unit).unwrap();
+            unit
+        })
+        .collect()
+}
+
 fn luma(frame: &YuvFrame) -> u8 {
     frame.luma().row(20).unwrap()[30]
 }
@@ -81,7 +100,7 @@ fn absent() -> Backend {
 }
 
 fn openh264() -> Backend {
-    Backend::of_kind(DecoderKind::OpenH264, DecoderLimits::default())
+    Backend::of_kind(DecoderKind::OpenH264, DecoderLimits::default(), None)
 }
 
 #[test]
@@ -149,7 +168,7 @@ fn a_broken_stream_costs_one_try_of_the_others_until_the_next_key_frame() {
             Ok(Box::new(OpenH264Decoder::new(DecoderLimits::default())?))
         })
     };
-    let first = Backend::of_kind(DecoderKind::Ffmpeg, DecoderLimits::default());
+    let first = Backend::of_kind(DecoderKind::Ffmpeg, DecoderLimits::default(), None);
     let mut decoder = FallbackDecoder::with_backends(vec![first, counted]).unwrap();
     let good = stream(1).remove(0);
     assert!(decoder.decode(&good).unwrap().is_some());
@@ -197,4 +216,89 @@ fn a_frame_outlives_its_decoder() {
             matrix: crate::video::ColorMatrix::Bt709,
         }
     );
+}
+
+/// Hardware whose pictures lie on a device: black there from a picture on, or not to be copied.
+struct OnDevice {
+    inner: OpenH264Decoder,
+    black_from: usize,
+    lost_from: usize,
+    copies: Arc<AtomicUsize>,
+}
+
+impl VideoDecoder for OnDevice {
+    fn decode(&mut self, annex_b: &[u8]) -> Result<Option<YuvFrame>, VideoError> {
+        let Some(frame) = self.inner.decode(annex_b)? else {
+            return Ok(None);
+        };
+        let next = |left: &mut usize| {
+            let is_over = *left == 0;
+            *left = left.saturating_sub(1);
+            is_over
+        };
+        let (is_black, is_lost) = (next(&mut self.black_from), next(&mut self.lost_from));
+        let (size, color, copies) = (frame.size(), frame.color(), self.copies.clone());
+        let copy = move || {
+            copies.fetch_add(1, Relaxed);
+            match (is_lost, is_black) {
+                (true, _) => Err(VideoError::NoPicture),
+                (_, true) => Ok(YuvFrame::from_picture(Yuv420Picture::new(size), color)),
+                _ => Ok(frame.clone()),
+            }
+        };
+        Ok(Some(YuvFrame::on_device(size, color, Arc::new(()), copy)))
+    }
+
+    fn name(&self) -> &'static str {
+        "on a device"
+    }
+}
+
+fn on_device(black_from: usize, lost_from: usize) -> (FallbackDecoder, Arc<AtomicUsize>) {
+    let copies = Arc::<AtomicUsize>::default();
+    let counted = copies.clone();
+    let hardware = Backend::new("on a device", true, move || {
+        Ok(Box::new(OnDevice {
+            inner: OpenH264Decoder::new(DecoderLimits::default())?,
+            black_from,
+            lost_from,
+            copies: counted.clone(),
+        }))
+    });
+    let decoder = FallbackDecoder::with_backends(vec![hardware, openh264()]).unwrap();
+    (decoder, copies)
+}
+
+#[test]
+fn pictures_on_a_device_stay_there_but_for_a_few_that_are_looked_at() {
+    let (mut decoder, copies) = on_device(usize::MAX, usize::MAX);
+    for unit in busy_stream(70) {
+        let frame = decoder.decode(&unit).unwrap().unwrap();
+        assert!(frame.device_picture().is_some());
+    }
+    assert_eq!(decoder.name(), "on a device");
+    assert_eq!(copies.load(Relaxed), 4 + 2);
+}
+
+#[test]
+fn hardware_that_leaves_black_pictures_on_its_device_is_found_out() {
+    for black_from in [0, 10] {
+        let (mut decoder, _) = on_device(black_from, usize::MAX);
+        for unit in busy_stream(40) {
+            decoder.decode(&unit).unwrap().unwrap();
+        }
+        assert_eq!(decoder.name(), "openh264", "black from {black_from} on");
+    }
+}
+
+#[test]
+fn a_picture_that_is_lost_on_its_device_comes_from_the_next_decoder() {
+    let stream = stream(3);
+    let mut plain = OpenH264Decoder::new(DecoderLimits::default()).unwrap();
+    let (mut decoder, _) = on_device(usize::MAX, 2);
+    for unit in &stream {
+        let wanted = luma(&plain.decode(unit).unwrap().unwrap());
+        assert_eq!(luma(&decoder.decode(unit).unwrap().unwrap()), wanted);
+    }
+    assert_eq!(decoder.name(), "openh264");
 }

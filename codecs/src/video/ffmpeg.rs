@@ -1,11 +1,15 @@
 //! H.264 by FFmpeg, in software and by its hardware decoders.
 
+use std::sync::Arc;
+
 use ffmpeg_next as ffmpeg;
 
 use super::annex_b;
+use super::device_picture::{MAX_LENT, Sharing};
 use super::ffmpeg_hardware::{self, HardwareFormat};
-use super::frame::YuvFrame;
-use super::{DecoderKind, DecoderLimits, VideoDecoder, VideoError, ffmpeg_log};
+use super::frame::{ColorDescription, YuvFrame};
+use super::{DecoderKind, DecoderLimits, PictureImporter, VideoDecoder, VideoError, ffmpeg_log};
+use crate::geometry::Size;
 
 /// More slice threads than this do not pay: servers send four slices at most.
 const MAX_THREADS: usize = 4;
@@ -18,6 +22,8 @@ pub struct FfmpegDecoder {
     kind: DecoderKind,
     /// Where hardware decodes: the form of its pictures.
     hardware: Option<HardwareFormat>,
+    /// Where somebody wants its pictures as they lie there.
+    sharing: Option<Sharing>,
 }
 
 impl FfmpegDecoder {
@@ -26,16 +32,20 @@ impl FfmpegDecoder {
     /// # Errors
     /// [`VideoError::Unavailable`] where the FFmpeg of this system has none.
     pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
-        Self::open(DecoderKind::Ffmpeg, limits)
+        Self::open(DecoderKind::Ffmpeg, limits, None)
     }
 
     /// Opens a decoder on the system's default hardware of a kind; its pictures are copied into
-    /// memory. A driver may take its time or crash: [`DecoderKind::open`] guards against the first.
+    /// memory, but for those that `importer` takes as they are. A driver may take its time or crash: [`DecoderKind::open`] guards against the first.
     ///
     /// # Errors
     /// [`VideoError::Unavailable`] where there is no such hardware, or this FFmpeg cannot use it.
-    pub fn with_hardware(kind: DecoderKind, limits: DecoderLimits) -> Result<Self, VideoError> {
-        Self::open(kind, limits)
+    pub fn with_hardware(
+        kind: DecoderKind,
+        limits: DecoderLimits,
+        importer: Option<Arc<dyn PictureImporter>>,
+    ) -> Result<Self, VideoError> {
+        Self::open(kind, limits, importer)
     }
 
     /// Whether this FFmpeg can use hardware of a kind, be it there or not; else what is missing.
@@ -43,7 +53,11 @@ impl FfmpegDecoder {
         hardware_format(&software_codec()?, kind).map(|_| ())
     }
 
-    fn open(kind: DecoderKind, limits: DecoderLimits) -> Result<Self, VideoError> {
+    fn open(
+        kind: DecoderKind,
+        limits: DecoderLimits,
+        importer: Option<Arc<dyn PictureImporter>>,
+    ) -> Result<Self, VideoError> {
         ffmpeg_log::install();
         let unavailable = |reason: String| VideoError::Unavailable {
             backend: kind.name(),
@@ -53,8 +67,9 @@ impl FfmpegDecoder {
         let mut context = ffmpeg::codec::Context::new_with_codec(codec);
         context.set_flags(ffmpeg::codec::Flags::LOW_DELAY);
         let hardware = if kind.is_hardware() {
+            let extra = importer.as_ref().map_or(0, |_| MAX_LENT);
             let format = hardware_format(&codec, kind).map_err(unavailable)?;
-            ffmpeg_hardware::attach(&mut context, kind, format)
+            ffmpeg_hardware::attach(&mut context, kind, format, extra)
                 .map_err(|error| unavailable(format!("no device of it opens: {error}")))?;
             Some(format)
         } else {
@@ -85,7 +100,27 @@ impl FfmpegDecoder {
             limits,
             kind,
             hardware,
+            sharing: importer.map(|importer| Sharing::new(importer, kind)),
         })
+    }
+
+    /// A picture that hardware decoded, where it is or copied into memory.
+    fn take(&mut self, frame: ffmpeg::frame::Video) -> Result<YuvFrame, VideoError> {
+        if let Some(sharing) = &mut self.sharing
+            && let Ok(kept) = ffmpeg_hardware::another(&frame)
+        {
+            let (kind, size) = (self.kind, Size::new(frame.width(), frame.height()));
+            let shared = sharing.share(
+                size,
+                ColorDescription::of_ffmpeg(&frame),
+                |import| ffmpeg_hardware::lend(&frame, kind, import),
+                move || copied(&kept, kind),
+            );
+            if let Some(shared) = shared {
+                return Ok(shared);
+            }
+        }
+        copied(&frame, self.kind)
     }
 
     fn stream_error(&self, reason: impl std::fmt::Display) -> VideoError {
@@ -94,6 +129,15 @@ impl FfmpegDecoder {
             reason: reason.to_string(),
         }
     }
+}
+
+/// A picture of the hardware, copied into memory.
+fn copied(frame: &ffmpeg::frame::Video, kind: DecoderKind) -> Result<YuvFrame, VideoError> {
+    let copy = ffmpeg_hardware::transfer(frame).map_err(|error| VideoError::Stream {
+        backend: kind.name(),
+        reason: format!("the picture does not come out: {error}"),
+    })?;
+    YuvFrame::from_ffmpeg(copy)
 }
 
 /// The decoder that hardware is attached to. By name: asked for H.264, a build may offer the
@@ -140,17 +184,11 @@ impl VideoDecoder for FfmpegDecoder {
                 Err(error) => return Err(self.stream_error(error)),
             }
         }
-        let newest = match (newest, self.hardware) {
-            (Some(frame), Some(format)) if format.is_of(&frame) => {
-                let copy = ffmpeg_hardware::transfer(&frame).map_err(|error| {
-                    self.stream_error(format_args!("the picture does not come out: {error}"))
-                })?;
-                Some(copy)
-            }
-            (Some(_), Some(_)) => return Err(self.stream_error("the CPU decoded in its place")),
-            (newest, _) => newest,
-        };
-        newest.map(YuvFrame::from_ffmpeg).transpose()
+        match (newest, self.hardware) {
+            (Some(frame), Some(format)) if format.is_of(&frame) => self.take(frame).map(Some),
+            (Some(_), Some(_)) => Err(self.stream_error("the CPU decoded in its place")),
+            (newest, _) => newest.map(YuvFrame::from_ffmpeg).transpose(),
+        }
     }
 
     fn name(&self) -> &'static str {

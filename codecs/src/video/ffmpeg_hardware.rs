@@ -1,15 +1,27 @@
 //! FFmpeg's hardware decoders: what its safe crate has no calls for.
 //!
-//! Unsafe, because the device, the choice of a format and the transfer out of the device's memory
-//! are offered by FFmpeg's C interface alone.
+//! Unsafe, because the device, the choice of a format, the transfer out of the device's memory and
+//! the way to where a picture lies in it are offered by FFmpeg's C interface alone.
 
 use std::ffi::c_int;
 use std::ptr;
+#[cfg(target_os = "linux")]
+use std::{
+    ffi::{c_uint, c_void},
+    sync::{Arc, OnceLock},
+};
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::ffi;
 
 use super::DecoderKind;
+#[cfg(target_os = "linux")]
+use super::device_picture::{
+    CudaDevice, CudaPicture, CudaPlane, DmaBufPicture, DmaBufPlane, HardwarePicture,
+};
+use super::device_picture::{DevicePicture, Import, ImportError};
+#[cfg(target_os = "linux")]
+use crate::geometry::Size;
 
 /// The form in which a hardware decoder's pictures lie in its own memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +64,12 @@ fn device_type(kind: DecoderKind) -> Option<ffi::AVHWDeviceType> {
 }
 
 /// Has a decoder that is not open yet decode on the system's default device of a kind, and on
-/// nothing else.
+/// nothing else. So many pictures more than it needs may be kept by others at a time.
 pub(super) fn attach(
     context: &mut ffmpeg::codec::Context,
     kind: DecoderKind,
     format: HardwareFormat,
+    extra_frames: usize,
 ) -> Result<(), ffmpeg::Error> {
     let device_type = device_type(kind).ok_or(ffmpeg::Error::DecoderNotFound)?;
     let mut device = ptr::null_mut();
@@ -75,6 +88,9 @@ pub(super) fn attach(
         (*context).hw_device_ctx = device;
         (*context).opaque = ptr::without_provenance_mut(format.0 as usize);
         (*context).get_format = Some(choose_format);
+        if extra_frames > 0 {
+            (*context).extra_hw_frames = extra_frames as c_int;
+        }
         // Levels and profiles in RDP streams are what servers write there, not what they use.
         (*context).hwaccel_flags |=
             ffi::AV_HWACCEL_FLAG_IGNORE_LEVEL | ffi::AV_HWACCEL_FLAG_ALLOW_PROFILE_MISMATCH;
@@ -104,6 +120,236 @@ unsafe extern "C" fn choose_format(
     ffi::AVPixelFormat::AV_PIX_FMT_NONE
 }
 
+/// A counted reference to what FFmpeg keeps, a device for instance.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code))]
+pub(super) struct DeviceReference(*mut ffi::AVBufferRef);
+
+// SAFETY: the reference is only kept and dropped, and FFmpeg counts references atomically.
+unsafe impl Send for DeviceReference {}
+// SAFETY: as above: nothing can be done with a borrowed one.
+unsafe impl Sync for DeviceReference {}
+
+impl DeviceReference {
+    /// One that keeps nothing. For tests.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self(ptr::null_mut())
+    }
+}
+
+impl Drop for DeviceReference {
+    fn drop(&mut self) {
+        // SAFETY: the reference is this one's own; null, which stands for none, is passed over.
+        unsafe { ffi::av_buffer_unref(&mut self.0) };
+    }
+}
+
+impl std::fmt::Debug for DeviceReference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeviceReference")
+    }
+}
+
+/// Another reference to a picture, which stays where it is.
+pub(super) fn another(frame: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video, ffmpeg::Error> {
+    let mut other = ffmpeg::frame::Video::empty();
+    // SAFETY: both frames are valid, and the new one is empty.
+    match unsafe { ffi::av_frame_ref(other.as_mut_ptr(), frame.as_ptr()) } {
+        0.. => Ok(other),
+        code => Err(code.into()),
+    }
+}
+
+/// There is no way to where a picture lies here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn lend(
+    _: &ffmpeg::frame::Video,
+    _: DecoderKind,
+    _: &mut Import<'_>,
+) -> Result<DevicePicture, ImportError> {
+    Err(ImportError::new(
+        "there is no way to this decoder's pictures",
+    ))
+}
+
+/// Hands `import` a picture where it lies in the hardware's memory.
+#[cfg(target_os = "linux")]
+pub(super) fn lend(
+    frame: &ffmpeg::frame::Video,
+    kind: DecoderKind,
+    import: &mut Import<'_>,
+) -> Result<DevicePicture, ImportError> {
+    // SAFETY: the pointer is to the frame that is borrowed here. What its buffer of frames and that
+    // one's device point to lives as long as they, and the format says of which kind they are.
+    unsafe {
+        let raw = frame.as_ptr();
+        let frames = (*raw).hw_frames_ctx;
+        if frames.is_null() {
+            return Err(ImportError::new("the picture is in no device's memory"));
+        }
+        let frames = (*frames).data.cast::<ffi::AVHWFramesContext>();
+        // Read as a number: a newer FFmpeg may have formats that the enumeration lacks.
+        let samples = (&raw const (*frames).sw_format).cast::<c_int>().read();
+        if samples != ffi::AVPixelFormat::AV_PIX_FMT_NV12 as c_int {
+            return Err(ImportError::new("its samples are not NV12"));
+        }
+        match kind {
+            DecoderKind::Vaapi => lend_dma_bufs(frame, (*frames).device_ctx, import),
+            DecoderKind::Nvdec => lend_cuda(frame, frames, import),
+            _ => Err(ImportError::new(
+                "there is no way to this decoder's pictures",
+            )),
+        }
+    }
+}
+
+/// # Safety
+/// The frame is one of VAAPI's, of this device.
+#[cfg(target_os = "linux")]
+unsafe fn lend_dma_bufs(
+    frame: &ffmpeg::frame::Video,
+    device: *mut ffi::AVHWDeviceContext,
+    import: &mut Import<'_>,
+) -> Result<DevicePicture, ImportError> {
+    let failed = |what: &str, code: c_int| {
+        ImportError(format!("{what} fails: {}", ffmpeg::Error::from(code)))
+    };
+    // SAFETY: as the caller says. A surface's number stands in the place of the fourth plane's
+    // address.
+    unsafe {
+        let vaapi = (*device).hwctx.cast::<ffi::AVVAAPIDeviceContext>();
+        let surface = (*frame.as_ptr()).data[3].addr() as c_uint;
+        synchronise((*vaapi).display.cast(), surface)?;
+    }
+    let mut mapped = ffmpeg::frame::Video::empty();
+    // SAFETY: both frames are valid and different ones. The mapping is undone when the new one is
+    // dropped, at the end of this function: whoever imports the buffers has its own handles by then.
+    let code = unsafe {
+        (*mapped.as_mut_ptr()).format = ffi::AVPixelFormat::AV_PIX_FMT_DRM_PRIME as c_int;
+        let flags = ffi::AV_HWFRAME_MAP_READ as c_int;
+        ffi::av_hwframe_map(mapped.as_mut_ptr(), frame.as_ptr(), flags)
+    };
+    if code < 0 {
+        return Err(failed("exporting the surface", code));
+    }
+    // SAFETY: in this format the first plane's address is that of the description, which lives as
+    // long as the frame.
+    let description = unsafe {
+        (*mapped.as_ptr()).data[0]
+            .cast::<ffi::AVDRMFrameDescriptor>()
+            .as_ref()
+    };
+    let description = description.ok_or_else(|| ImportError::new("the surface is nowhere"))?;
+    // Compressed surfaces have more planes than pictures have.
+    let plane = |index: usize, formats: [u32; 2]| {
+        let layer = &description.layers[index];
+        let plane = &layer.planes[0];
+        let object = usize::try_from(plane.object_index)
+            .ok()
+            .and_then(|index| description.objects.get(index))
+            .filter(|object| layer.nb_planes == 1 && object.fd >= 0)?;
+        formats.contains(&layer.format).then_some(())?;
+        Some(DmaBufPlane {
+            // SAFETY: the description's files are open as long as its frame lives.
+            buffer: unsafe { std::os::fd::BorrowedFd::borrow_raw(object.fd) },
+            offset_bytes: plane.offset.try_into().ok()?,
+            stride_bytes: plane.pitch.try_into().ok()?,
+            modifier: object.format_modifier,
+        })
+    };
+    match (description.nb_layers, plane(0, LUMA), plane(1, CHROMA)) {
+        (2, Some(luma), Some(chroma)) => import(&HardwarePicture::DmaBuf(DmaBufPicture {
+            size: Size::new(frame.width(), frame.height()),
+            luma,
+            chroma,
+        })),
+        _ => Err(ImportError(format!(
+            "a surface of {} layers, of {} and {} planes",
+            description.nb_layers, description.layers[0].nb_planes, description.layers[1].nb_planes
+        ))),
+    }
+}
+
+/// `DRM_FORMAT_R8`.
+#[cfg(target_os = "linux")]
+const LUMA: [u32; 2] = [u32::from_le_bytes(*b"R8  "); 2];
+/// `DRM_FORMAT_GR88`, Cb first in memory; some drivers have called it by the other name.
+#[cfg(target_os = "linux")]
+const CHROMA: [u32; 2] = [u32::from_le_bytes(*b"GR88"), u32::from_le_bytes(*b"RG88")];
+
+/// Waits until the hardware has written a surface: exporting it does not.
+///
+/// # Safety
+/// The display is open, and the surface is one of its own.
+#[cfg(target_os = "linux")]
+unsafe fn synchronise(display: *mut c_void, surface: c_uint) -> Result<(), ImportError> {
+    type SyncSurface = unsafe extern "C" fn(*mut c_void, c_uint) -> c_int;
+    /// Kept open: FFmpeg, which opened the display with it, has it open as long.
+    static LIBRARY: OnceLock<Result<libloading::Library, String>> = OnceLock::new();
+    let library = LIBRARY.get_or_init(|| {
+        // SAFETY: the library that FFmpeg calls; it is in memory already.
+        unsafe { libloading::Library::new("libva.so.2") }.map_err(|error| error.to_string())
+    });
+    let library = library.as_ref().map_err(ImportError::new)?;
+    // SAFETY: the type is that of `vaSyncSurface`: a display, a surface's number, a status.
+    let status = unsafe {
+        let sync = library
+            .get::<SyncSurface>(b"vaSyncSurface\0")
+            .map_err(ImportError::new)?;
+        sync(display, surface)
+    };
+    match status {
+        0 => Ok(()),
+        status => Err(ImportError(format!("the surface is not ready ({status})"))),
+    }
+}
+
+/// # Safety
+/// The frame is one of CUDA's, of these frames.
+#[cfg(target_os = "linux")]
+unsafe fn lend_cuda(
+    frame: &ffmpeg::frame::Video,
+    frames: *mut ffi::AVHWFramesContext,
+    import: &mut Import<'_>,
+) -> Result<DevicePicture, ImportError> {
+    // SAFETY: as the caller says. Planes' addresses are those of the device: they are handed on as
+    // numbers. The device's reference is counted up before it is kept.
+    let (device, planes) = unsafe {
+        let cuda = (*(*frames).device_ctx)
+            .hwctx
+            .cast::<ffi::AVCUDADeviceContext>();
+        let reference = ffi::av_buffer_ref((*frames).device_ref);
+        if reference.is_null() {
+            return Err(ImportError::new("no memory for a reference"));
+        }
+        let device = CudaDevice {
+            context: (*cuda).cuda_ctx.addr(),
+            stream: (*cuda).stream.addr(),
+            _keeps: DeviceReference(reference),
+        };
+        let raw = frame.as_ptr();
+        let plane = |index: usize| {
+            Some(CudaPlane {
+                address: (*raw).data[index].addr() as u64,
+                stride_bytes: usize::try_from((*raw).linesize[index]).ok()?,
+            })
+        };
+        (Arc::new(device), [plane(0), plane(1)])
+    };
+    let [Some(luma), Some(chroma)] = planes else {
+        return Err(ImportError::new("rows that go backwards"));
+    };
+    if luma.address == 0 || chroma.address == 0 {
+        return Err(ImportError::new("a plane is nowhere"));
+    }
+    import(&HardwarePicture::Cuda(CudaPicture {
+        size: Size::new(frame.width(), frame.height()),
+        luma,
+        chroma,
+        device: &device,
+    }))
+}
+
 /// Copies a picture out of the hardware's memory, with all that is known about it.
 pub(super) fn transfer(
     frame: &ffmpeg::frame::Video,
@@ -131,6 +377,7 @@ pub(super) fn transfer(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::video::HardwarePicture;
 
     #[test]
     fn software_has_no_hardware_format() {
@@ -150,6 +397,12 @@ mod tests {
             }
         }
         assert!(transfer(&frame).is_err());
+        let mut import = |_: &HardwarePicture<'_>| -> Result<DevicePicture, ImportError> {
+            panic!("there is nothing to import");
+        };
+        for kind in DecoderKind::ALL {
+            assert!(lend(&frame, kind, &mut import).is_err());
+        }
         assert!(transfer(&ffmpeg::frame::Video::empty()).is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use ffmpeg_next as ffmpeg;
 
 use super::VideoError;
+use super::device_picture::DevicePicture;
 use crate::geometry::Size;
 use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes};
 
@@ -30,27 +31,39 @@ enum Storage {
         separated: OnceLock<(Vec<u8>, Vec<u8>)>,
     },
     Owned(Yuv420Picture),
+    OnDevice(OnDevice),
+}
+
+/// A picture in the memory of a GPU.
+struct OnDevice {
+    size: Size,
+    picture: DevicePicture,
+    copy: Box<dyn Fn() -> Result<YuvFrame, VideoError> + Send + Sync>,
+    /// Its copy in memory, once somebody asked for it, or why there is none.
+    copied: OnceLock<Result<YuvFrame, String>>,
+    /// What is shown of a picture that could not be copied.
+    black: OnceLock<Yuv420Picture>,
+}
+
+impl OnDevice {
+    fn in_memory(&self) -> Result<&YuvFrame, VideoError> {
+        let copy = || {
+            let frame = (self.copy)().map_err(|error| error.to_string())?;
+            match frame.size() == self.size && frame.device_picture().is_none() {
+                true => Ok(frame),
+                false => Err("the copy is another picture".to_owned()),
+            }
+        };
+        let copied = self.copied.get_or_init(copy).as_ref();
+        copied.map_err(|reason| VideoError::Copy(reason.clone()))
+    }
 }
 
 impl YuvFrame {
     /// Takes a picture that FFmpeg decoded, by reference.
     pub(super) fn from_ffmpeg(frame: ffmpeg::frame::Video) -> Result<Self, VideoError> {
         use ffmpeg::format::Pixel;
-        let color = ColorDescription {
-            range: match frame.color_range() {
-                ffmpeg::color::Range::Unspecified => ColorRange::Unspecified,
-                ffmpeg::color::Range::MPEG => ColorRange::Limited,
-                ffmpeg::color::Range::JPEG => ColorRange::Full,
-            },
-            matrix: match frame.color_space() {
-                ffmpeg::color::Space::BT709 => ColorMatrix::Bt709,
-                ffmpeg::color::Space::BT470BG | ffmpeg::color::Space::SMPTE170M => {
-                    ColorMatrix::Bt601
-                }
-                ffmpeg::color::Space::Unspecified => ColorMatrix::Unspecified,
-                _ => ColorMatrix::Other,
-            },
-        };
+        let color = ColorDescription::of_ffmpeg(&frame);
         let storage = match frame.format() {
             Pixel::YUV420P | Pixel::YUVJ420P => Storage::Planar(frame),
             Pixel::NV12 => Storage::SemiPlanar {
@@ -82,6 +95,46 @@ impl YuvFrame {
         Self {
             storage: Arc::new(Storage::Owned(picture)),
             color,
+        }
+    }
+
+    /// A picture in the memory of a GPU, drawn by whoever knows what `picture` is. `copy` copies it
+    /// into memory, and is called once at most, when its samples are asked for.
+    pub fn on_device(
+        size: Size,
+        color: ColorDescription,
+        picture: DevicePicture,
+        copy: impl Fn() -> Result<Self, VideoError> + Send + Sync + 'static,
+    ) -> Self {
+        let storage = Storage::OnDevice(OnDevice {
+            size,
+            picture,
+            copy: Box::new(copy),
+            copied: OnceLock::new(),
+            black: OnceLock::new(),
+        });
+        Self {
+            storage: Arc::new(storage),
+            color,
+        }
+    }
+
+    /// What a GPU draws it from, where it is in the GPU's memory.
+    pub fn device_picture(&self) -> Option<&DevicePicture> {
+        match &*self.storage {
+            Storage::OnDevice(on_device) => Some(&on_device.picture),
+            _ => None,
+        }
+    }
+
+    /// The same picture, in memory: copied there where it is not yet.
+    ///
+    /// # Errors
+    /// [`VideoError::Copy`] where it does not come out of the GPU's memory.
+    pub fn in_memory(&self) -> Result<Self, VideoError> {
+        match &*self.storage {
+            Storage::OnDevice(on_device) => on_device.in_memory().cloned(),
+            _ => Ok(self.clone()),
         }
     }
 
@@ -117,7 +170,10 @@ impl YuvFrame {
 
     /// Width and height in pixels.
     pub fn size(&self) -> Size {
-        self.luma().size()
+        match &*self.storage {
+            Storage::OnDevice(on_device) => on_device.size,
+            _ => self.luma().size(),
+        }
     }
 
     /// Cb and Cr in turn, where the picture came with them interleaved (NV12): rows of twice as many
@@ -125,11 +181,13 @@ impl YuvFrame {
     pub fn interleaved_chroma(&self) -> Option<Plane<'_>> {
         match &*self.storage {
             Storage::SemiPlanar { frame, .. } => pairs(frame),
+            Storage::OnDevice(on_device) => on_device.in_memory().ok()?.interleaved_chroma(),
             Storage::Planar(_) | Storage::Owned(_) => None,
         }
     }
 
-    /// All three planes.
+    /// All three planes. Those of a picture in a GPU's memory are copied when they are first asked
+    /// for, and black where they do not come out: [`in_memory`](Self::in_memory) tells.
     pub fn planes(&self) -> Yuv420Planes<'_> {
         self.storage
             .planes()
@@ -142,6 +200,10 @@ impl YuvFrame {
             Storage::SemiPlanar { frame, .. } => {
                 lent(frame, 0).expect("the plane was looked at when the frame was made")
             }
+            Storage::OnDevice(on_device) => match on_device.in_memory() {
+                Ok(frame) => frame.luma(),
+                Err(_) => self.planes().luma(),
+            },
             Storage::Planar(_) | Storage::Owned(_) => self.planes().luma(),
         }
     }
@@ -190,6 +252,13 @@ impl Storage {
                 )
             }
             Self::Owned(picture) => Some(picture.coded_planes()),
+            Self::OnDevice(on_device) => Some(match on_device.in_memory() {
+                Ok(frame) => frame.planes(),
+                Err(_) => on_device
+                    .black
+                    .get_or_init(|| Yuv420Picture::new(on_device.size))
+                    .coded_planes(),
+            }),
         }
     }
 }
@@ -234,6 +303,27 @@ pub struct ColorDescription {
     pub range: ColorRange,
     /// Matrix between RGB and the samples.
     pub matrix: ColorMatrix,
+}
+
+impl ColorDescription {
+    /// What FFmpeg found in the stream.
+    pub(super) fn of_ffmpeg(frame: &ffmpeg::frame::Video) -> Self {
+        Self {
+            range: match frame.color_range() {
+                ffmpeg::color::Range::Unspecified => ColorRange::Unspecified,
+                ffmpeg::color::Range::MPEG => ColorRange::Limited,
+                ffmpeg::color::Range::JPEG => ColorRange::Full,
+            },
+            matrix: match frame.color_space() {
+                ffmpeg::color::Space::BT709 => ColorMatrix::Bt709,
+                ffmpeg::color::Space::BT470BG | ffmpeg::color::Space::SMPTE170M => {
+                    ColorMatrix::Bt601
+                }
+                ffmpeg::color::Space::Unspecified => ColorMatrix::Unspecified,
+                _ => ColorMatrix::Other,
+            },
+        }
+    }
 }
 
 /// Range of the samples.

@@ -1,7 +1,13 @@
 //! The decoder that a surface owns: payloads of the three AVC codecs to planes and regions.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::frame::YuvFrame;
-use super::{DecoderEvent, DecoderKind, DecoderLimits, FallbackDecoder, VideoDecoder, VideoError};
+use super::{
+    DecoderEvent, DecoderKind, DecoderLimits, FallbackDecoder, PictureImporter, VideoDecoder,
+    VideoError,
+};
 use crate::avc::{Avc420Bitmap, Avc444Bitmap};
 use crate::geometry::Rect;
 use crate::picture::PictureMut;
@@ -12,6 +18,11 @@ use crate::yuv::{
 
 /// How often, on average, the regions of a view may cover a pixel.
 const MAX_COVERAGE: u64 = 4;
+
+/// Messages whose chroma is copied out of a GPU's memory until it has told something.
+const FIRST_OBSERVED: u64 = 64;
+/// Every how many messages it is copied afterwards: an encoder does not change its ways.
+const OBSERVE_INTERVAL: u64 = 16;
 
 /// Which of the three H.264 codecs a payload is for (`[MS-RDPEGFX] 2.2.2.1`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +64,24 @@ impl DecodedAvc {
             .iter()
             .filter(|rect| !self.is_in_chroma_region(rect));
         luma.chain(&self.chroma_regions).copied()
+    }
+
+    /// The same views, in memory: those that only a GPU holds are copied.
+    ///
+    /// # Errors
+    /// [`VideoError::Copy`] where one does not come out of the GPU's memory.
+    pub fn in_memory(&self) -> Result<Cow<'_, Self>, VideoError> {
+        let views = [&self.luma_view, &self.chroma_view];
+        let is_there = |view: &YuvFrame| view.device_picture().is_none();
+        if views.into_iter().flatten().all(is_there) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let copied = |view: &Option<YuvFrame>| view.as_ref().map(YuvFrame::in_memory).transpose();
+        Ok(Cow::Owned(Self {
+            luma_view: copied(&self.luma_view)?,
+            chroma_view: copied(&self.chroma_view)?,
+            ..self.clone()
+        }))
     }
 
     /// Takes the views into the picture that the surface keeps for 4:4:4.
@@ -126,6 +155,8 @@ fn is_in_any(rect: &Rect, regions: &[Rect]) -> bool {
 pub struct AvcSurfaceDecoder {
     decoder: Box<dyn VideoDecoder>,
     main_chroma: MainChromaDetector,
+    /// Messages of version 2 whose views only a GPU held.
+    messages_on_device: u64,
 }
 
 impl AvcSurfaceDecoder {
@@ -134,15 +165,20 @@ impl AvcSurfaceDecoder {
     /// # Errors
     /// [`VideoError::Unavailable`] where neither starts.
     pub fn new(limits: DecoderLimits) -> Result<Self, VideoError> {
-        Self::of_kinds(&DecoderKind::SOFTWARE, limits)
+        Self::of_kinds(&DecoderKind::SOFTWARE, limits, None)
     }
 
-    /// A decoder that steps down along a list.
+    /// A decoder that steps down along a list. Hardware lends its pictures to `importer`, where
+    /// there is one.
     ///
     /// # Errors
     /// That of the last, where none starts.
-    pub fn of_kinds(kinds: &[DecoderKind], limits: DecoderLimits) -> Result<Self, VideoError> {
-        let decoder = FallbackDecoder::of_kinds(kinds, limits)?;
+    pub fn of_kinds(
+        kinds: &[DecoderKind],
+        limits: DecoderLimits,
+        importer: Option<&Arc<dyn PictureImporter>>,
+    ) -> Result<Self, VideoError> {
+        let decoder = FallbackDecoder::of_kinds(kinds, limits, importer)?;
         Ok(Self::with_decoder(Box::new(decoder)))
     }
 
@@ -151,6 +187,7 @@ impl AvcSurfaceDecoder {
         Self {
             decoder,
             main_chroma: MainChromaDetector::default(),
+            messages_on_device: 0,
         }
     }
 
@@ -187,7 +224,9 @@ impl AvcSurfaceDecoder {
         let (chroma_view, chroma_regions) = chroma?;
         let main_chroma = match version {
             AvcVersion::Avc444V2 => {
-                if let (Some(luma), Some(chroma)) = (&luma_view, &chroma_view) {
+                if let (Some(luma), Some(chroma)) = (&luma_view, &chroma_view)
+                    && self.is_to_be_observed(luma, chroma)
+                {
                     let both = luma_regions
                         .iter()
                         .filter(|rect| is_in_any(rect, &chroma_regions));
@@ -206,6 +245,17 @@ impl AvcSurfaceDecoder {
             chroma_regions,
             main_chroma,
         })
+    }
+
+    /// Whether to look at a message's chroma: always where it is in memory. Where it would have to be
+    /// copied out of a GPU's, until the answer is found, and now and then.
+    fn is_to_be_observed(&mut self, luma: &YuvFrame, chroma: &YuvFrame) -> bool {
+        if luma.device_picture().is_none() && chroma.device_picture().is_none() {
+            return true;
+        }
+        self.messages_on_device += 1;
+        let is_open = !self.main_chroma.is_settled() && self.messages_on_device <= FIRST_OBSERVED;
+        is_open || self.messages_on_device.is_multiple_of(OBSERVE_INTERVAL)
     }
 
     fn decode_view(

@@ -16,6 +16,11 @@ const TOLERANCE: u8 = 8;
 /// right in. Pictures of one colour are ordinary in the auxiliary views of grey desktops.
 const FREE_QUESTIONS: u32 = 4;
 
+/// Pictures that are copied out to be looked at as soon as they come.
+const FIRST_GLANCES: u64 = 4;
+/// Odd, so that the main and the auxiliary views of AVC444, which take turns, are both looked at.
+const GLANCE_INTERVAL: u64 = 31;
+
 /// The sizes that pictures may have, by the parameter sets seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
@@ -73,6 +78,21 @@ impl BlankWatch {
     /// The picture was right.
     pub(super) fn confirm(&mut self) {
         self.confirmed = self.confirmed.saturating_add(1);
+    }
+}
+
+/// Which of the pictures that only the GPU holds are copied out to be looked at: the first few, then
+/// one in [`GLANCE_INTERVAL`].
+#[derive(Debug, Default)]
+pub(super) struct Glances {
+    pictures: u64,
+}
+
+impl Glances {
+    /// Notes a picture; true where it is to be looked at.
+    pub(super) fn is_due(&mut self) -> bool {
+        self.pictures += 1;
+        self.pictures <= FIRST_GLANCES || self.pictures.is_multiple_of(GLANCE_INTERVAL)
     }
 }
 

@@ -36,6 +36,7 @@ impl MainChroma {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MainChromaDetector {
     found: MainChroma,
+    is_settled: bool,
 }
 
 /// Farther outside than quantisation noise brings a result, but at the coarsest.
@@ -50,6 +51,11 @@ impl MainChromaDetector {
     /// What was found last; averages, as specified, where there was nothing to tell by.
     pub fn found(&self) -> MainChroma {
         self.found
+    }
+
+    /// True once something has told it.
+    pub fn is_settled(&self) -> bool {
+        self.is_settled
     }
 
     /// Looks at both views of one message of version 2, where both count.
@@ -89,6 +95,7 @@ impl MainChromaDetector {
         } else {
             return;
         };
+        self.is_settled = true;
         if found != self.found {
             tracing::debug!(?found, moved, impossible, "chroma of the main view");
             self.found = found;

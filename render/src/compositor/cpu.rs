@@ -447,6 +447,9 @@ impl Compositor for CpuCompositor {
     }
 
     fn draw_avc(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), CompositorError> {
+        let views = views
+            .in_memory()
+            .map_err(|error| CompositorError::System(error.to_string()))?;
         self.overdraw(surface, views.damage());
         let covered_px: u64 = views.damage().map(|rect| rect.size().area()).sum();
         let is_hurried = views.version == AvcVersion::Avc420 && covered_px > UNHURRIED_PX;

@@ -35,10 +35,14 @@ pub use copied::CopiedBytes;
 pub use cpu::CpuCompositor;
 pub use damage::Damage;
 pub use filter::{Filter, Scaler};
-pub use gpu::GpuCompositor;
+pub use gpu::{GpuCompositor, SharingError, prove_sharing};
 pub use scene::{ApplyError, Scene, SceneLimits};
 
-use crate::{decode::PixelBlock, error::CompositorError, view::View};
+use crate::{
+    decode::{PictureTaker, PixelBlock},
+    error::CompositorError,
+    view::View,
+};
 
 /// A rectangle and where it goes. Both ends lie inside of what they are copied between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +172,11 @@ pub trait Compositor {
 
     /// The graphics adapter, where there is one.
     fn adapter(&self) -> Option<&str>;
+
+    /// What draws decoders' pictures from where they lie, where the compositor can.
+    fn picture_taker(&self) -> Option<PictureTaker> {
+        None
+    }
 
     /// Largest width and height of a surface or of the output.
     fn max_side_px(&self) -> u32;

@@ -23,6 +23,7 @@
 #[cfg(test)]
 mod early_tests;
 mod payload;
+mod pictures;
 mod plan;
 mod pool;
 mod progressive;
@@ -42,7 +43,8 @@ use oriel_codecs::{
 };
 use oriel_protocol::graphics::{GraphicsCommand, SurfaceId};
 
-pub use plan::DecoderPlan;
+pub use pictures::PictureTaker;
+pub use plan::{DecoderPlan, WorkingDecoder};
 pub use stage::{Batch, DecodeOptions, DecodeStage, FinishedFrame, QueueDepth, Turn};
 
 pub use pool::PooledTiles;

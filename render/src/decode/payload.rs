@@ -14,11 +14,11 @@ use oriel_codecs::{
     palette::Palette,
     picture::{BYTES_PER_PIXEL, PictureMut, RowOrder},
     planar::{self, PlanarLayout, PlanarScratch},
-    video::{AvcSurfaceDecoder, AvcVersion, DecoderEvent, DecoderLimits},
+    video::{AvcSurfaceDecoder, AvcVersion, DecoderEvent, DecoderLimits, PictureImporter},
 };
 use oriel_protocol::graphics::{PayloadCodec, SurfaceFormat, SurfaceId};
 
-use super::{DecoderPlan, Painting, PixelBlock, Step, Storage, pool::BufferPool};
+use super::{Painting, PixelBlock, Step, Storage, pool::BufferPool, stream::Means};
 use crate::error::PeerError;
 
 /// What a worker's decoders keep from one payload to the next.
@@ -54,7 +54,7 @@ impl VideoStream {
     pub(crate) fn decode(
         &mut self,
         payload: &Payload,
-        decoders: &DecoderPlan,
+        means: Means<'_>,
     ) -> Result<Painting, PeerError> {
         let version =
             avc_version(payload.codec).ok_or(PeerError::CodecNotOffered(payload.codec))?;
@@ -62,8 +62,11 @@ impl VideoStream {
             Some(decoder) => decoder,
             none => {
                 let limits = DecoderLimits::for_surface(payload.surface_size);
+                let kinds = means.decoders.kinds();
+                let slot = || -> Arc<dyn PictureImporter> { means.pictures.clone() };
+                let importer = means.decoders.may_share().then(slot);
                 none.insert(
-                    AvcSurfaceDecoder::of_kinds(&decoders.kinds(), limits)
+                    AvcSurfaceDecoder::of_kinds(&kinds, limits, importer.as_ref())
                         .map_err(|error| payload.error(error))?,
                 )
             }

@@ -5,6 +5,26 @@ use std::sync::Arc;
 use oriel_codecs::video::DecoderKind;
 use parking_lot::Mutex;
 
+/// An H.264 decoder that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkingDecoder {
+    /// Which.
+    pub kind: DecoderKind,
+    /// The graphics adapter that was seen to draw its pictures without a copy through memory, as
+    /// [`graphics_adapters`](crate::graphics_adapters) has it.
+    pub shares_with: Option<String>,
+}
+
+impl From<DecoderKind> for WorkingDecoder {
+    /// One whose pictures go through memory.
+    fn from(kind: DecoderKind) -> Self {
+        Self {
+            kind,
+            shares_with: None,
+        }
+    }
+}
+
 /// The H.264 decoders to choose from, best first.
 ///
 /// They may be found out when the first stream asks; the streams that come meanwhile wait. Hardware
@@ -13,18 +33,22 @@ use parking_lot::Mutex;
 pub struct DecoderPlan(Arc<Mutex<Kinds>>);
 
 enum Kinds {
-    Unknown(Box<dyn FnOnce() -> Vec<DecoderKind> + Send>),
-    Known(Vec<DecoderKind>),
+    Unknown(Box<dyn FnOnce() -> Vec<WorkingDecoder> + Send>),
+    Known(Vec<WorkingDecoder>),
 }
 
 impl DecoderPlan {
     /// These.
-    pub fn of(kinds: Vec<DecoderKind>) -> Self {
-        Self(Arc::new(Mutex::new(Kinds::Known(kinds))))
+    pub fn of<D: Into<WorkingDecoder>>(decoders: Vec<D>) -> Self {
+        let decoders = decoders.into_iter().map(Into::into).collect();
+        Self(Arc::new(Mutex::new(Kinds::Known(decoders))))
     }
 
     /// Those that `find` comes up with, which is called once at most.
-    pub fn found_by(find: impl FnOnce() -> Vec<DecoderKind> + Send + 'static) -> Self {
+    pub fn found_by<D: Into<WorkingDecoder>>(
+        find: impl FnOnce() -> Vec<D> + Send + 'static,
+    ) -> Self {
+        let find = move || find().into_iter().map(Into::into).collect();
         Self(Arc::new(Mutex::new(Kinds::Unknown(Box::new(find)))))
     }
 
@@ -35,14 +59,32 @@ impl DecoderPlan {
             Kinds::Known(known) => known,
             Kinds::Unknown(find) => find(),
         };
-        *kinds = Kinds::Known(known.clone());
-        known
+        let found = known.iter().map(|decoder| decoder.kind).collect();
+        *kinds = Kinds::Known(known);
+        found
+    }
+
+    /// Whether this adapter was seen to draw a decoder's pictures from where it puts them.
+    pub(super) fn shares(&self, kind: DecoderKind, adapter: &str) -> bool {
+        self.any(|decoder| decoder.kind == kind && decoder.shares_with.as_deref() == Some(adapter))
+    }
+
+    /// Whether any adapter was seen to draw any decoder's pictures so.
+    pub(super) fn may_share(&self) -> bool {
+        self.any(|decoder| decoder.shares_with.is_some())
+    }
+
+    fn any(&self, is_one: impl FnMut(&WorkingDecoder) -> bool) -> bool {
+        match &*self.0.lock() {
+            Kinds::Known(known) => known.iter().any(is_one),
+            Kinds::Unknown(_) => false,
+        }
     }
 
     /// Takes a decoder off that has failed. Software stays: it fails on a stream, not for good.
     pub(super) fn strike(&self, name: &str) {
         if let Kinds::Known(kinds) = &mut *self.0.lock() {
-            kinds.retain(|kind| !kind.is_hardware() || kind.name() != name);
+            kinds.retain(|WorkingDecoder { kind, .. }| !kind.is_hardware() || kind.name() != name);
         }
     }
 }

@@ -15,8 +15,9 @@ use oriel_protocol::graphics::{FrameId, GraphicsCommand};
 use parking_lot::{Condvar, Mutex};
 
 use super::{
-    DecoderPlan, PixelBlock, Step,
+    DecoderPlan, PictureTaker, PixelBlock, Step,
     payload::Scratch,
+    pictures::PictureSlot,
     pool::{BufferPool, TileSets},
     queue::{Job, Queue},
     stream::Means,
@@ -132,6 +133,7 @@ struct Shared {
     /// Bytes from which on a payload's tiles are left in coefficients, for the compositor.
     coded_from: AtomicUsize,
     decoders: DecoderPlan,
+    pictures: Arc<PictureSlot>,
     recorder: Arc<Recorder>,
     /// Of whoever submits, for small payloads.
     scratch: Mutex<Scratch>,
@@ -163,6 +165,7 @@ impl DecodeStage {
                 tiles: Arc::new(TilePool::new(options.tile_threads)),
                 tile_sets: Arc::default(),
                 coded_from: AtomicUsize::new(usize::MAX),
+                pictures: Arc::new(PictureSlot::new(decoders.clone())),
                 decoders,
                 recorder,
                 scratch: Mutex::default(),
@@ -275,6 +278,18 @@ impl DecodeStage {
         block
     }
 
+    /// Decoders leave their pictures to this one from now on, where they can; else they copy them
+    /// into memory.
+    pub fn open_pictures(&self, taker: Option<PictureTaker>) {
+        self.shared.pictures.open(taker);
+    }
+
+    /// Whoever took pictures has failed, and none are left to anybody any more. Without a taker
+    /// nothing changes.
+    pub fn close_pictures(&self) {
+        self.shared.pictures.close();
+    }
+
     /// What waits.
     pub fn depth(&self) -> QueueDepth {
         self.shared.queue.lock().depth()
@@ -344,6 +359,7 @@ impl Shared {
             tile_sets: &self.tile_sets,
             coded_from: &self.coded_from,
             decoders: &self.decoders,
+            pictures: &self.pictures,
         };
         let started = Instant::now();
         // A decoder's bug must cost one picture, not the session: without a step in its slot the

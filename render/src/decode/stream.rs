@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use super::{
     DecoderPlan, Painting, Step,
     payload::{Payload, VideoStream},
+    pictures::PictureSlot,
     pool::{BufferPool, TileSets},
     progressive::ProgressiveContexts,
     tile_pool::TilePool,
@@ -50,6 +51,7 @@ pub(super) struct Means<'a> {
     pub(super) tile_sets: &'a Arc<TileSets>,
     pub(super) coded_from: &'a AtomicUsize,
     pub(super) decoders: &'a DecoderPlan,
+    pub(super) pictures: &'a Arc<PictureSlot>,
 }
 
 impl Means<'_> {
@@ -134,7 +136,7 @@ impl Stream {
                 });
                 match payload.codec {
                     PayloadCodec::Progressive(_) => progressive.decode(payload, means)?,
-                    _ => video.decode(payload, means.decoders)?,
+                    _ => video.decode(payload, means)?,
                 }
             }
             State::RemoteFx(decoder) => decode_remote_fx(decoder, payload, means)?,

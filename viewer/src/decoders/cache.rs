@@ -84,11 +84,13 @@ mod tests {
                         start_us: 12_000,
                         picture_us: 900,
                     }),
+                    sharing: Ok("a GPU".into()),
                 },
-                Finding {
-                    kind: DecoderKind::Nvdec,
-                    result: Err("it says no".into()),
-                },
+                Finding::through_memory(
+                    DecoderKind::Nvdec,
+                    Err("it says no".into()),
+                    "it does not work",
+                ),
             ],
         }
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use oriel_codecs::video::{DecoderKind, ProbeError, ProbeReport, VideoError, probe};
-use serde::{Deserialize, Serialize};
+use oriel_render::{compositor::prove_sharing, decode::WorkingDecoder};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{cache, machine};
 
@@ -36,6 +37,28 @@ pub struct Finding {
     pub kind: DecoderKind,
     /// How fast it is, or why it is of no use.
     pub result: Result<Timing, String>,
+    /// The graphics adapter that draws its pictures from where it puts them, or why they go through
+    /// memory.
+    pub sharing: Result<String, String>,
+}
+
+impl Finding {
+    /// About a decoder whose pictures go through memory.
+    pub fn through_memory(kind: DecoderKind, result: Result<Timing, String>, why: &str) -> Self {
+        Self {
+            kind,
+            result,
+            sharing: Err(why.to_owned()),
+        }
+    }
+
+    /// What a session needs to know of it.
+    pub(super) fn working(&self) -> WorkingDecoder {
+        WorkingDecoder {
+            kind: self.kind,
+            shares_with: self.sharing.clone().ok(),
+        }
+    }
 }
 
 /// How fast a decoder is.
@@ -93,17 +116,17 @@ impl Survey {
     }
 
     /// The decoders that work, and software, best first.
-    pub fn working(&self) -> Vec<DecoderKind> {
-        let mut kinds: Vec<_> = self
+    pub fn working(&self) -> Vec<WorkingDecoder> {
+        let mut decoders: Vec<_> = self
             .findings
             .iter()
             .filter(|finding| finding.result.is_ok())
-            .map(|finding| finding.kind)
-            .chain(DecoderKind::SOFTWARE)
+            .map(Finding::working)
+            .chain(DecoderKind::SOFTWARE.map(WorkingDecoder::from))
             .collect();
-        kinds.sort();
-        kinds.dedup();
-        kinds
+        decoders.sort_by_key(|decoder| decoder.kind);
+        decoders.dedup_by_key(|decoder| decoder.kind);
+        decoders
     }
 }
 
@@ -121,23 +144,42 @@ pub(super) fn forced(kind: DecoderKind) -> Finding {
         .unwrap_or_else(|| try_out(kind))
 }
 
-/// Tries a decoder out in a process of its own, where there is any point.
+/// Tries a decoder out in a process of its own, where there is any point, and in another one whether
+/// its pictures are drawn from where it puts them.
 fn try_out(kind: DecoderKind) -> Finding {
+    let name = kind.name();
     let result = kind
         .look()
         .map_err(|error| reason(error.into()))
-        .and_then(|()| {
-            let program = std::env::current_exe()
-                .map_err(|error| format!("this program does not find itself: {error}"))?;
-            ask(program, &["decoders", "--probe", kind.name()], PROBE_TIME)
-        });
-    Finding { kind, result }
+        .and_then(|()| ask_self(&["decoders", "--probe", name]));
+    match result {
+        Ok(timing) => Finding {
+            kind,
+            result: Ok(timing),
+            sharing: ask_self(&["decoders", "--probe", name, "--sharing"]),
+        },
+        Err(why) => Finding::through_memory(kind, Err(why), "it does not work"),
+    }
+}
+
+/// Asks another process of this program.
+fn ask_self<T: DeserializeOwned>(arguments: &[&str]) -> Result<T, String> {
+    let program = std::env::current_exe()
+        .map_err(|error| format!("this program does not find itself: {error}"))?;
+    ask(program, arguments, PROBE_TIME)
 }
 
 /// What `oriel decoders --probe NAME` prints: the answer to [`ask`].
 pub fn answer_probe(kind: DecoderKind) -> String {
     let result = time(kind);
     // Numbers and text always have a JSON.
+    serde_json::to_string(&result).unwrap_or_default()
+}
+
+/// What `oriel decoders --probe NAME --sharing` prints: the answer to [`ask`].
+pub fn answer_sharing(kind: DecoderKind) -> String {
+    let result = prove_sharing(kind).map_err(|error| error.to_string());
+    // Text always has a JSON.
     serde_json::to_string(&result).unwrap_or_default()
 }
 
@@ -155,7 +197,11 @@ fn reason(error: ProbeError) -> String {
 }
 
 /// Has another process try a decoder out, for no longer than `patience`.
-fn ask(program: PathBuf, arguments: &[&str], patience: Duration) -> Result<Timing, String> {
+fn ask<T: DeserializeOwned>(
+    program: PathBuf,
+    arguments: &[&str],
+    patience: Duration,
+) -> Result<T, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -202,23 +248,32 @@ mod tests {
             start_us: 1,
             picture_us: 1,
         };
-        let finding = |kind, result| Finding { kind, result };
+        let finding = |kind, result| Finding::through_memory(kind, result, "a test says so");
         let survey = Survey {
             machine: Vec::new(),
             findings: vec![
-                finding(DecoderKind::VulkanVideo, Ok(timing)),
+                Finding {
+                    kind: DecoderKind::VulkanVideo,
+                    result: Ok(timing),
+                    sharing: Ok("a GPU".into()),
+                },
                 finding(DecoderKind::Vaapi, Err("no".into())),
                 finding(DecoderKind::Nvdec, Ok(timing)),
                 finding(DecoderKind::Ffmpeg, Ok(timing)),
             ],
         };
+        let working = survey.working();
+        let found: Vec<_> = working
+            .iter()
+            .map(|decoder| (decoder.kind, decoder.shares_with.as_deref()))
+            .collect();
         assert_eq!(
-            survey.working(),
+            found,
             [
-                DecoderKind::Nvdec,
-                DecoderKind::VulkanVideo,
-                DecoderKind::Ffmpeg,
-                DecoderKind::OpenH264
+                (DecoderKind::Nvdec, None),
+                (DecoderKind::VulkanVideo, Some("a GPU")),
+                (DecoderKind::Ffmpeg, None),
+                (DecoderKind::OpenH264, None),
             ]
         );
     }
@@ -230,10 +285,19 @@ mod tests {
         assert!(answer.unwrap().picture_us > 0);
     }
 
+    #[test]
+    fn software_shares_nothing_and_says_so_in_its_answer() {
+        let answer: Result<String, String> =
+            serde_json::from_str(&answer_sharing(DecoderKind::Ffmpeg)).unwrap();
+        assert!(!answer.unwrap_err().is_empty());
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_probe_that_crashes_or_says_nonsense_is_a_decoder_that_does_not_work() {
-        let shell = |script: &str| ask("/bin/sh".into(), &["-c", script], PROBE_TIME).unwrap_err();
+        let shell = |script: &str| {
+            ask::<Timing>("/bin/sh".into(), &["-c", script], PROBE_TIME).unwrap_err()
+        };
         let crash = shell("kill -SEGV $$");
         assert!(crash.contains("crashes") && crash.contains("11"), "{crash}");
         assert!(shell("echo hello").contains("no answer"));
@@ -242,13 +306,13 @@ mod tests {
             shell(r#"echo '{"Err":"no such device"}'"#),
             "no such device"
         );
-        let timing = ask(
+        let timing = ask::<Timing>(
             "/bin/sh".into(),
             &["-c", r#"echo '{"Ok":{"start_us":5,"picture_us":7}}'"#],
             PROBE_TIME,
         );
         assert_eq!(timing.unwrap().picture_us, 7);
-        let gone = ask("/nowhere/oriel".into(), &[], PROBE_TIME).unwrap_err();
+        let gone = ask::<Timing>("/nowhere/oriel".into(), &[], PROBE_TIME).unwrap_err();
         assert!(gone.contains("no process"), "{gone}");
     }
 
@@ -257,7 +321,7 @@ mod tests {
     fn a_probe_that_hangs_is_ended() {
         let started = Instant::now();
         let patience = Duration::from_millis(50);
-        let answer = ask("/bin/sleep".into(), &["60"], patience);
+        let answer = ask::<Timing>("/bin/sleep".into(), &["60"], patience);
         assert_eq!(answer.unwrap_err(), "it does not answer within 50ms");
         assert!(started.elapsed() < Duration::from_secs(30));
     }

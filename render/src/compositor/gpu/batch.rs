@@ -1,11 +1,17 @@
 //! Work that is recorded and not yet submitted.
 
+use std::sync::Arc;
+
 use bytemuck::Pod;
-use oriel_codecs::geometry::{Point, Rect, Size};
+use oriel_codecs::{
+    geometry::{Point, Rect, Size},
+    video::YuvFrame,
+};
 use oriel_shaders::{FillInstance, PassUniform, RectInstance, ScaleUniform};
 
 use super::{
     device::{GpuDevice, Texture},
+    external::{self, ImportedPicture, PlaneKind},
     passes::Pass,
     staging::{Rows, StagingRing},
 };
@@ -29,6 +35,8 @@ pub(crate) struct Batch {
     /// Where they go.
     filled: Option<Filled>,
     staging: StagingRing,
+    /// What the commands read of decoders' pictures.
+    lent: Vec<YuvFrame>,
     /// Written to `buffer` when the work is submitted: no command reads it before.
     arena: Vec<u8>,
     buffer: wgpu::Buffer,
@@ -76,6 +84,7 @@ impl Batch {
             fills: Vec::new(),
             filled: None,
             staging: StagingRing::new(),
+            lent: Vec::new(),
             arena: Vec::with_capacity(ARENA_BYTES),
             buffer: gpu.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("uniforms and instances"),
@@ -271,8 +280,41 @@ impl Batch {
             self.arena.clear();
         }
         self.staging.before_submit();
-        gpu.queue.submit([encoder.finish()]);
+        let lent = std::mem::take(&mut self.lent);
+        match external::ownership(gpu, &lent) {
+            Some([take, give_back]) => gpu.queue.submit([take, encoder.finish(), give_back]),
+            None => gpu.queue.submit([encoder.finish()]),
+        };
+        if !lent.is_empty() {
+            // Decoders get their pictures back once the device has read them.
+            gpu.queue.on_submitted_work_done(move || drop(lent));
+        }
         self.staging.after_submit(gpu);
+    }
+
+    /// Copies rectangles of a decoder's picture, in its planes' samples, to the planes of a view.
+    pub(crate) fn copy_imported(
+        &mut self,
+        gpu: &GpuDevice,
+        frame: &YuvFrame,
+        copies: &[(PlaneKind, Rect, &Texture)],
+    ) {
+        let Some(picture) = ImportedPicture::of(frame, gpu) else {
+            return;
+        };
+        self.draw_fills(gpu);
+        // From here on nothing submits: what is lent and what is copied belong to one submission.
+        let is_same = |lent: &YuvFrame| match (lent.device_picture(), frame.device_picture()) {
+            (Some(lent), Some(picture)) => Arc::ptr_eq(lent, picture),
+            _ => false,
+        };
+        if !self.lent.iter().any(is_same) {
+            self.lent.push(frame.clone());
+        }
+        let encoder = encoder_of(&mut self.encoder, gpu);
+        for (kind, rect, texture) in copies {
+            picture.copy(encoder, *kind, rect, texture);
+        }
     }
 
     fn submit_if_large(&mut self, gpu: &GpuDevice) {

@@ -1,6 +1,9 @@
 //! The device: opening it, and learning when it fails.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use oriel_codecs::geometry::Size;
 use oriel_shaders::TILES;
@@ -16,6 +19,8 @@ pub(crate) struct GpuDevice {
     pub(crate) adapter: wgpu::Adapter,
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
+    /// Its own among all devices of the process: those of wgpu are numbered for each instance anew.
+    pub(crate) serial: u64,
     name: String,
     faults: Arc<Mutex<Faults>>,
 }
@@ -57,6 +62,10 @@ impl GpuDevice {
             .min(adapter.limits().max_compute_workgroup_storage_size);
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("oriel"),
+            // For decoders' pictures, where the driver has it.
+            required_features: adapter.features()
+                & (wgpu::Features::VULKAN_EXTERNAL_MEMORY_FD
+                    | wgpu::Features::VULKAN_EXTERNAL_MEMORY_DMA_BUF),
             required_limits: limits,
             ..Default::default()
         }))
@@ -79,8 +88,10 @@ impl GpuDevice {
             };
             place.get_or_insert(text);
         }));
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             instance,
+            serial: NEXT.fetch_add(1, Ordering::Relaxed),
             name: format!("{} ({})", info.name, info.backend),
             adapter,
             device,
@@ -101,11 +112,7 @@ impl GpuDevice {
 
     /// The adapter, its driver, and the system that drives both.
     pub(crate) fn identity(&self) -> String {
-        let info = self.adapter.get_info();
-        format!(
-            "{} {:04x}:{:04x} {} {} ({})",
-            info.name, info.vendor, info.device, info.driver, info.driver_info, info.backend
-        )
+        crate::adapters::identity(&self.adapter.get_info())
     }
 
     /// True where compute passes run that share as much memory as tiles need.

@@ -6,8 +6,10 @@
 
 mod batch;
 mod device;
+mod external;
 mod passes;
 mod planes;
+mod proof;
 mod read_back;
 mod staging;
 mod tiles;
@@ -22,6 +24,8 @@ use oriel_codecs::{
     video::DecodedAvc,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
+
+pub use self::proof::{SharingError, prove_sharing};
 
 use self::{
     batch::{Batch, Reads, Target},
@@ -194,6 +198,15 @@ impl Compositor for GpuCompositor {
 
     fn adapter(&self) -> Option<&str> {
         Some(self.gpu.name())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn picture_taker(&self) -> Option<crate::decode::PictureTaker> {
+        let importer = external::GpuImporter::new(&self.gpu)?;
+        Some(crate::decode::PictureTaker {
+            adapter: self.gpu.identity(),
+            importer: Arc::new(importer),
+        })
     }
 
     fn max_side_px(&self) -> u32 {

@@ -1,6 +1,7 @@
 //! H.264's planes to a surface: 4:2:0 at once, 4:4:4 through samples that live with the surface.
 //!
-//! Chroma that comes interleaved (NV12) is uploaded as it is and taken apart there.
+//! Chroma that comes interleaved (NV12) is uploaded as it is and taken apart there. What a decoder
+//! left in the GPU's memory is copied from there instead of uploaded.
 //!
 //! ```text
 //!  view's planes ──▶ luma, cb, cr ──yuv420──────────────────────────▶ surface
@@ -11,13 +12,14 @@
 
 use oriel_codecs::{
     geometry::{Rect, Size},
-    video::{AvcVersion, DecodedAvc, YuvFrame},
+    video::{AvcVersion, DecodedAvc, VideoError, YuvFrame},
     yuv::{MainChroma, Plane, coded_size, coefficients::CHROMA_ZERO, widen_to_blocks},
 };
 
 use super::{
     batch::{Batch, Reads, Target},
     device::{GpuDevice, Texture},
+    external::{ImportedPicture, PlaneKind},
     passes::{CHROMA_FORMAT, PLANE_FORMAT, SAMPLES_FORMAT, SurfacePasses},
     staging::Rows,
 };
@@ -218,8 +220,15 @@ impl SurfacePlanes {
                 }
             }
         };
-        let pairs = view.interleaved_chroma();
-        if pairs.is_some() && planes.pairs.is_none() {
+        let is_imported = ImportedPicture::of(view, gpu).is_some();
+        // Another device's, one that was lost perhaps, is copied through memory.
+        let in_memory = match is_imported {
+            true => None,
+            false => Some(view.in_memory().map_err(failed)?),
+        };
+        let pairs = in_memory.as_ref().and_then(YuvFrame::interleaved_chroma);
+        let comes_in_pairs = is_imported || pairs.is_some();
+        if comes_in_pairs && planes.pairs.is_none() {
             planes.pairs = Some(gpu.texture("chroma pairs", half, CHROMA_FORMAT)?);
         }
         // Many small regions become few copies; more than the regions is never read.
@@ -236,6 +245,7 @@ impl SurfacePlanes {
         };
         let halves: Vec<_> = damage.rects().iter().map(halved).collect();
         for (rect, half) in damage.rects().iter().zip(&halves) {
+            let Some(view) = &in_memory else { break };
             upload(rows_of(&view.luma()), rect, &planes.luma)?;
             match (&pairs, &planes.pairs) {
                 (Some(pairs), Some(texture)) => {
@@ -251,7 +261,22 @@ impl SurfacePlanes {
                 }
             }
         }
-        if let (Some(_), Some(texture)) = (pairs, &planes.pairs) {
+        if let (true, Some(pairs)) = (is_imported, &planes.pairs) {
+            let whole = |texture: &Texture, rect: &Rect| rect.intersect(&texture.size.to_rect());
+            let luma = damage.rects().iter().map(|rect| {
+                let texture = &planes.luma;
+                (PlaneKind::Luma, whole(texture, rect), texture)
+            });
+            let chroma = halves
+                .iter()
+                .map(|half| (PlaneKind::Chroma, whole(pairs, half), pairs));
+            let copies: Vec<_> = luma
+                .chain(chroma)
+                .filter(|(_, rect, _)| !rect.is_empty())
+                .collect();
+            batch.copy_imported(gpu, view, &copies);
+        }
+        if let (true, Some(texture)) = (comes_in_pairs, &planes.pairs) {
             let reads = Reads {
                 textures: &[&texture.view],
                 ..Reads::default()
@@ -292,6 +317,11 @@ fn samples<'a>(
             Ok(none.insert(samples))
         }
     }
+}
+
+/// The frame was taken off the stream already: whoever replaces the compositor asks for the desktop.
+fn failed(error: VideoError) -> CompositorError {
+    CompositorError::System(error.to_string())
 }
 
 fn rows_of<'a>(plane: &Plane<'a>) -> Rows<'a> {

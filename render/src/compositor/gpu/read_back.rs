@@ -23,6 +23,30 @@ pub(crate) fn read(
         return Ok(Picture::new(Size::default()));
     }
     let row_bytes = size.width as usize * BYTES_PER_PIXEL;
+    let mut picture = Picture::new(size);
+    let mut rows = picture.data_mut().chunks_exact_mut(row_bytes);
+    read_rows(gpu, batch, texture, BYTES_PER_PIXEL, |from| {
+        let Some(row) = rows.next() else { return };
+        row.copy_from_slice(from);
+        if is_opaque {
+            for pixel in row.chunks_exact_mut(BYTES_PER_PIXEL) {
+                pixel[3] = 255;
+            }
+        }
+    })?;
+    Ok(picture)
+}
+
+/// Reads a texture that is not empty, row by row, likewise.
+pub(crate) fn read_rows(
+    gpu: &GpuDevice,
+    batch: &mut Batch,
+    texture: &Texture,
+    bytes_per_pixel: usize,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), CompositorError> {
+    let size = texture.size;
+    let row_bytes = size.width as usize * bytes_per_pixel;
     let pitch = row_bytes.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
     let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("read-back"),
@@ -59,18 +83,8 @@ pub(crate) fn read(
     let view = buffer
         .get_mapped_range(..)
         .map_err(|error| failed(&error))?;
-    let mut picture = Picture::new(size);
-    for (row, from) in picture
-        .data_mut()
-        .chunks_exact_mut(row_bytes)
-        .zip(view.chunks_exact(pitch))
-    {
-        row.copy_from_slice(&from[..row_bytes]);
-        if is_opaque {
-            for pixel in row.chunks_exact_mut(BYTES_PER_PIXEL) {
-                pixel[3] = 255;
-            }
-        }
+    for row in view.chunks_exact(pitch) {
+        take(&row[..row_bytes]);
     }
-    Ok(picture)
+    Ok(())
 }

@@ -1,0 +1,163 @@
+//! Pictures that stay where a decoder put them: in the memory of a GPU.
+//!
+//! ```text
+//!  decoder's thread                                 render thread
+//!  HardwarePicture ─▶ GpuImporter ─▶ ImportedPicture ─▶ planes of the surface ─▶ as if uploaded
+//!    dma-bufs          two textures                      (acquire, copy what counts, release)
+//!    CUDA              a buffer that CUDA writes to
+//! ```
+//!
+//! What counts of a picture is copied within the GPU to the planes that a surface keeps. So the
+//! passes that draw are the ones for uploaded planes, and the decoder, which has few pictures to
+//! spare, gets each one back as soon as the GPU has read it.
+//!
+//! Only Linux has importers; elsewhere pictures come through memory.
+
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "nothing is imported there")
+)]
+
+#[cfg(target_os = "linux")]
+mod cuda;
+#[cfg(target_os = "linux")]
+mod importer;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
+#[cfg(target_os = "linux")]
+mod vulkan_memory;
+
+use oriel_codecs::{
+    geometry::{Rect, Size},
+    video::YuvFrame,
+};
+
+use super::device::{GpuDevice, Texture, extent};
+
+#[cfg(target_os = "linux")]
+pub(crate) use importer::GpuImporter;
+
+/// A decoder's picture as the device reads it. What it holds of the decoder's is given back when it
+/// is dropped.
+#[derive(Debug)]
+pub(crate) struct ImportedPicture {
+    size: Size,
+    planes: ImportedPlanes,
+    /// The serial of the device that reads it.
+    device: u64,
+    /// What must live as long, and is told by its end that the planes may be written again.
+    #[cfg(target_os = "linux")]
+    _lease: Option<cuda::Lease>,
+}
+
+/// Luma, and Cb and Cr in turn. All of it belongs to others while it is not read.
+#[derive(Clone, Debug)]
+pub(crate) enum ImportedPlanes {
+    /// Two formats of textures, which are only ever copied from.
+    Textures {
+        luma: wgpu::Texture,
+        chroma: wgpu::Texture,
+    },
+    /// Rows in a buffer.
+    Buffer {
+        buffer: wgpu::Buffer,
+        layout: PlaneLayout,
+    },
+}
+
+/// How two planes lie in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlaneLayout {
+    pub(crate) size: Size,
+    /// From a row to the next, in both planes.
+    pub(crate) stride_bytes: u32,
+    pub(crate) chroma_at: u64,
+    pub(crate) bytes: u64,
+}
+
+impl PlaneLayout {
+    pub(crate) fn of(size: Size) -> Self {
+        let pairs = u64::from(size.width.div_ceil(2)) * 2;
+        let alignment = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT;
+        let stride_bytes = (pairs as u32).next_multiple_of(alignment);
+        let rows = |height: u32| u64::from(stride_bytes) * u64::from(height);
+        Self {
+            size,
+            stride_bytes,
+            chroma_at: rows(size.height),
+            bytes: rows(size.height) + rows(size.height.div_ceil(2)),
+        }
+    }
+}
+
+/// Which of the two planes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlaneKind {
+    Luma,
+    Chroma,
+}
+
+impl ImportedPicture {
+    /// The picture in a frame, where this device can read it.
+    pub(crate) fn of<'a>(frame: &'a YuvFrame, gpu: &GpuDevice) -> Option<&'a Self> {
+        frame
+            .device_picture()?
+            .downcast_ref::<Self>()
+            .filter(|picture| picture.device == gpu.serial && picture.size == frame.size())
+    }
+
+    /// Records the copy of a rectangle of a plane, in the plane's own samples, to where it lies.
+    pub(crate) fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        kind: PlaneKind,
+        rect: &Rect,
+        to: &Texture,
+    ) {
+        let target = to.at(rect.left, rect.top);
+        match &self.planes {
+            ImportedPlanes::Textures { luma, chroma } => {
+                let texture = match kind {
+                    PlaneKind::Luma => luma,
+                    PlaneKind::Chroma => chroma,
+                };
+                let source = wgpu::TexelCopyTextureInfo { texture, ..target };
+                encoder.copy_texture_to_texture(source, target, extent(rect.size()));
+            }
+            ImportedPlanes::Buffer { buffer, layout } => {
+                let (start, bytes_per_pixel) = match kind {
+                    PlaneKind::Luma => (0, 1),
+                    PlaneKind::Chroma => (layout.chroma_at, 2),
+                };
+                let row = u64::from(layout.stride_bytes) * rect.top as u64;
+                let source = wgpu::TexelCopyBufferInfo {
+                    buffer,
+                    layout: wgpu::TexelCopyBufferLayout {
+                        offset: start + row + rect.left as u64 * bytes_per_pixel,
+                        bytes_per_row: Some(layout.stride_bytes),
+                        rows_per_image: None,
+                    },
+                };
+                encoder.copy_buffer_to_texture(source, target, extent(rect.size()));
+            }
+        }
+    }
+}
+
+/// Commands that take the frames' planes over from whoever wrote them, and those that give them
+/// back: to be submitted before and after what reads them.
+#[cfg(target_os = "linux")]
+pub(crate) fn ownership(gpu: &GpuDevice, frames: &[YuvFrame]) -> Option<[wgpu::CommandBuffer; 2]> {
+    let planes = || {
+        frames
+            .iter()
+            .filter_map(|frame| ImportedPicture::of(frame, gpu).map(|picture| &picture.planes))
+    };
+    vulkan_memory::ownership(&gpu.device, &planes)
+}
+
+/// Nothing is imported here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn ownership(_: &GpuDevice, _: &[YuvFrame]) -> Option<[wgpu::CommandBuffer; 2]> {
+    None
+}
