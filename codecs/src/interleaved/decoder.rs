@@ -179,9 +179,6 @@ fn take<'a>(data: &mut &'a [u8], count: usize) -> Result<&'a [u8], DecodeError> 
 /// A loop of just the right length would end with a branch that nothing foretells.
 const BLOCK: usize = 16;
 
-/// So many pixels that are as those above are drawn by themselves.
-const LONG: usize = 64;
-
 /// The row being filled and the one above it, so that a bitmap of any height takes the memory of
 /// two rows. Full rows go to the target.
 struct Rows<'a, 'b, P, F> {
@@ -190,8 +187,6 @@ struct Rows<'a, 'b, P, F> {
     above: &'a mut Vec<P>,
     here: &'a mut Vec<P>,
     x: usize,
-    /// How much of the row being filled has been drawn.
-    shown: usize,
     /// Rows filled, which are counted from the bottom.
     y: u32,
     target: &'a mut PictureMut<'b>,
@@ -214,7 +209,6 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
             above,
             here,
             x: 0,
-            shown: 0,
             y: 0,
             target,
             to_bgra,
@@ -268,54 +262,18 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
 
     /// Draws what there is of the row being filled.
     fn show(&mut self) {
-        let (from, to) = (self.shown, self.x);
-        self.shown = to;
-        if from == to {
+        if self.x == 0 {
             return;
         }
         let y = self.size.height - 1 - self.y;
         if y < self.target.size().height {
             let (pixels, _) = self.target.row_mut(y).as_chunks_mut::<BYTES_PER_PIXEL>();
-            let (here, to_bgra) = (&self.here[from..to], &self.to_bgra);
-            if let Some(pixels) = pixels.get_mut(from..) {
-                simd::dispatch(
-                    #[inline(always)]
-                    || show_row(here, pixels, to_bgra),
-                );
-            }
+            let (here, to_bgra) = (&self.here[..self.x], &self.to_bgra);
+            simd::dispatch(
+                #[inline(always)]
+                || show_row(here, pixels, to_bgra),
+            );
         }
-    }
-
-    /// The next `run` pixels as those above. Where they are many, what was drawn of them is drawn
-    /// again, but for 24 bits: to convert those is no more work than to copy them.
-    fn repeat(&mut self, mut run: usize) -> Result<(), DecodeError> {
-        let Size { width, height } = self.size;
-        let left = u64::from(height - self.y) * u64::from(width) - self.x as u64;
-        if run as u64 > left {
-            return Err(DecodeError::TooManyPixels);
-        }
-        while run > 0 {
-            let (start, end) = (self.x, (self.x + run).min(width as usize));
-            self.here[start..end].copy_from_slice(&self.above[start..end]);
-            let y = height - 1 - self.y;
-            if P::BYTES < 3 && end - start >= LONG && y + 1 < self.target.size().height {
-                self.show();
-                self.shown = end;
-                let row_bytes = self.target.size().width as usize * BYTES_PER_PIXEL;
-                let stride = self.target.stride_bytes();
-                let below = (y as usize + 1) * stride;
-                let from = (start * BYTES_PER_PIXEL).min(row_bytes);
-                let to = (end * BYTES_PER_PIXEL).min(row_bytes);
-                let data = self.target.data_mut();
-                data.copy_within(below + from..below + to, below - stride + from);
-            }
-            run -= end - start;
-            self.x = end;
-            if end == width as usize {
-                self.finish_row();
-            }
-        }
-        Ok(())
     }
 
     #[inline(never)]
@@ -323,7 +281,6 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         self.show();
         std::mem::swap(self.above, self.here);
         self.x = 0;
-        self.shown = 0;
         self.y += 1;
     }
 
@@ -332,10 +289,11 @@ impl<'a, 'b, P: Pixel, F: Fn(P) -> [u8; 4]> Rows<'a, 'b, P, F> {
         if first_row {
             return self.fill(run, bits);
         }
-        if bits == P::default() {
-            return self.repeat(run);
-        }
         self.spans(run, |above, here| {
+            if bits == P::default() {
+                here.copy_from_slice(above);
+                return;
+            }
             for (pixel, above) in here.iter_mut().zip(above) {
                 *pixel = *above ^ bits;
             }
@@ -532,53 +490,6 @@ mod tests {
         )
         .unwrap();
         assert_eq!(picture.pixel(Point::new(0, 0)), [3, 3, 3, 255]);
-    }
-
-    #[test]
-    fn rows_that_are_mostly_as_the_one_below_draw_what_changed_and_the_rest() {
-        let size = Size::new(300, 4);
-        let mut source = Picture::new(size);
-        for (i, pixel) in source.data_mut().as_chunks_mut().0.iter_mut().enumerate() {
-            let (x, y) = (i % 300, i / 300);
-            // All rows are one, but for some pixels in the midst of the upper two.
-            let other = y < 2 && (140..150 + y).contains(&x);
-            *pixel = [(x % 5 * 50) as u8, if other { 255 } else { 0 }, 0, 255];
-        }
-        for depth in [ColorDepth::Indexed8, ColorDepth::Rgb565, ColorDepth::Bgr24] {
-            let palette = Palette::from_rgb(&std::array::from_fn(|i| {
-                [0, (i as u8 & 1) * 255, (i as u8 >> 1).min(4) * 50]
-            }));
-            let mut scratch = InterleavedScratch::default();
-            let mut payload = Vec::new();
-            let view = source.view();
-            super::super::encode(&view, depth, &palette, &mut payload, &mut scratch);
-            let draw = |target: &mut Picture| {
-                let target = &mut target.as_mut();
-                decode(
-                    &payload,
-                    size,
-                    depth,
-                    &palette,
-                    target,
-                    &mut Default::default(),
-                )
-                .unwrap();
-            };
-            let mut whole = Picture::new(size);
-            draw(&mut whole);
-            if depth != ColorDepth::Rgb565 {
-                assert_eq!(whole, source, "{depth:?}");
-            }
-            // What lies below or right of the target is not there to be drawn again.
-            for part in [Size::new(300, 1), Size::new(120, 4), Size::new(170, 2)] {
-                let mut cut = Picture::new(part);
-                draw(&mut cut);
-                for y in 0..part.height {
-                    let due = &whole.view().row(y)[..part.width as usize * 4];
-                    assert_eq!(cut.view().row(y), due, "{depth:?} {part:?} row {y}");
-                }
-            }
-        }
     }
 
     #[test]
