@@ -85,7 +85,7 @@ impl<P: Pixel> Encoder<P> {
             // What interrupts pixels sent as they are costs a further header.
             let price = usize::from(at > pending);
             let best = self
-                .may_save(at, limit)
+                .may_save(at, limit, price)
                 .then(|| self.best(at, limit, first_row, at > pending))
                 .flatten();
             match best {
@@ -119,15 +119,16 @@ impl<P: Pixel> Encoder<P> {
         (at..limit).take_while(|&i| f(i)).count()
     }
 
-    /// False where no order saves anything: grain is passed over without trying them all. An order
-    /// of one pixel says nothing of its colour, and longer ones repeat something at once.
-    fn may_save(&self, at: usize, limit: usize) -> bool {
+    /// False where no order saves more than `price` bytes: grain is passed over without trying them
+    /// all. An order of one pixel says nothing of its colour, and longer ones repeat something at
+    /// once.
+    fn may_save(&self, at: usize, limit: usize, price: usize) -> bool {
         let pixel = self.pixels[at];
         let flipped = pixel ^ self.above(at);
-        if flipped == P::default()
-            || flipped == self.foreground
-            || pixel == self.white
-            || pixel == P::default()
+        let is_image = |flipped: P| flipped == P::default() || flipped == self.foreground;
+        // The least order is a byte.
+        if P::BYTES > 1 + price
+            && (is_image(flipped) || pixel == self.white || pixel == P::default())
         {
             return true;
         }
@@ -138,6 +139,7 @@ impl<P: Pixel> Encoder<P> {
         next == pixel
             || next_flipped == P::default()
             || next_flipped == flipped
+            || is_image(flipped) && is_image(next_flipped)
             || self.pixels[..limit].get(at + 2) == Some(&pixel)
     }
 
@@ -443,12 +445,15 @@ mod tests {
                     let saves = encoder
                         .best(at, limit, false, is_pending)
                         .is_some_and(|best| best.bytes + price < best.pixels * P::BYTES);
-                    !saves || encoder.may_save(at, limit)
+                    !saves || encoder.may_save(at, limit, price)
                 })
             }
             let before = background_before;
             let indexed = Encoder::new(&packed, 5, WHITE_8);
             prop_assert!(check(indexed, foreground, before, is_pending));
+            let pairs: Vec<u8> = packed.iter().flat_map(|&value| [value; 2]).collect();
+            let high = Encoder::new(&pairs, 5, WHITE_16);
+            prop_assert!(check(high, foreground, before, is_pending));
             let grey: Vec<u8> = packed.iter().flat_map(|&value| [value; 3]).collect();
             let wide = Encoder::new(&grey, 5, WHITE_24);
             prop_assert!(check(wide, foreground, before, is_pending));
