@@ -121,7 +121,6 @@ unsafe extern "C" fn choose_format(
 }
 
 /// A counted reference to what FFmpeg keeps, a device for instance.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code))]
 pub(super) struct DeviceReference(*mut ffi::AVBufferRef);
 
 // SAFETY: the reference is only kept and dropped, and FFmpeg counts references atomically.

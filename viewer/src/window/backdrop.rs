@@ -10,6 +10,10 @@ use winit::{
 };
 
 /// The window's name at the X server; `None` with another window system.
+#[cfg_attr(
+    windows,
+    expect(clippy::useless_conversion, reason = "C's long is 32 bits wide there")
+)]
 pub fn x11_window(window: &Window) -> Option<u32> {
     match window.window_handle().ok()?.as_raw() {
         RawWindowHandle::Xlib(handle) => u32::try_from(handle.window).ok(),
