@@ -20,6 +20,9 @@
 mod annex_b;
 mod backend;
 mod device_picture;
+#[cfg(windows)]
+#[allow(unsafe_code)] // As of the hardware interface, of which it is a part: see the module.
+mod direct3d;
 mod encoder;
 mod fallback;
 mod ffmpeg;
@@ -43,6 +46,8 @@ pub use device_picture::{
 };
 #[cfg(target_os = "linux")]
 pub use device_picture::{DmaBufPicture, DmaBufPlane};
+#[cfg(windows)]
+pub use direct3d::{Direct3dDevice, Direct3dPicture, HeldContext};
 pub use encoder::{EncodeError, EncodedKind, EncoderSettings, H264Encoder, RateControl};
 pub use fallback::{Backend, DecoderEvent, FallbackDecoder};
 pub use ffmpeg::{FfmpegDecoder, ffmpeg_version};

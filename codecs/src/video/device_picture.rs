@@ -32,6 +32,9 @@ pub enum HardwarePicture<'a> {
     DmaBuf(DmaBufPicture<'a>),
     /// Two planes in the memory of a CUDA device.
     Cuda(CudaPicture<'a>),
+    /// A texture of Direct3D 11.
+    #[cfg(windows)]
+    Direct3d(super::direct3d::Direct3dPicture<'a>),
 }
 
 /// Two planes in dma-bufs, which may be one and the same. The hardware has written them.

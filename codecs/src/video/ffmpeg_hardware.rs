@@ -129,6 +129,23 @@ unsafe impl Send for DeviceReference {}
 unsafe impl Sync for DeviceReference {}
 
 impl DeviceReference {
+    /// Another reference to what a device's frames are of.
+    ///
+    /// # Safety
+    /// The reference is null or valid.
+    #[cfg(any(target_os = "linux", windows))]
+    pub(super) unsafe fn another(reference: *mut ffi::AVBufferRef) -> Result<Self, ImportError> {
+        let another = match reference.is_null() {
+            true => reference,
+            // SAFETY: as the caller says.
+            false => unsafe { ffi::av_buffer_ref(reference) },
+        };
+        match another.is_null() {
+            true => Err(ImportError::new("no memory for a reference")),
+            false => Ok(Self(another)),
+        }
+    }
+
     /// One that keeps nothing. For tests.
     #[cfg(test)]
     pub(super) fn none() -> Self {
@@ -159,20 +176,11 @@ pub(super) fn another(frame: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Vid
     }
 }
 
-/// There is no way to where a picture lies here.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn lend(
-    _: &ffmpeg::frame::Video,
-    _: DecoderKind,
-    _: &mut Import<'_>,
-) -> Result<DevicePicture, ImportError> {
-    Err(ImportError::new(
-        "there is no way to this decoder's pictures",
-    ))
-}
-
 /// Hands `import` a picture where it lies in the hardware's memory.
-#[cfg(target_os = "linux")]
+#[cfg_attr(
+    not(any(target_os = "linux", windows)),
+    expect(unused_variables, reason = "there is no way to any decoder's pictures")
+)]
 pub(super) fn lend(
     frame: &ffmpeg::frame::Video,
     kind: DecoderKind,
@@ -193,8 +201,12 @@ pub(super) fn lend(
             return Err(ImportError::new("its samples are not NV12"));
         }
         match kind {
+            #[cfg(target_os = "linux")]
             DecoderKind::Vaapi => lend_dma_bufs(frame, (*frames).device_ctx, import),
+            #[cfg(target_os = "linux")]
             DecoderKind::Nvdec => lend_cuda(frame, frames, import),
+            #[cfg(windows)]
+            DecoderKind::D3d11va => super::direct3d::lend(frame, frames, import),
             _ => Err(ImportError::new(
                 "there is no way to this decoder's pictures",
             )),
@@ -317,14 +329,10 @@ unsafe fn lend_cuda(
         let cuda = (*(*frames).device_ctx)
             .hwctx
             .cast::<ffi::AVCUDADeviceContext>();
-        let reference = ffi::av_buffer_ref((*frames).device_ref);
-        if reference.is_null() {
-            return Err(ImportError::new("no memory for a reference"));
-        }
         let device = CudaDevice {
             context: (*cuda).cuda_ctx.addr(),
             stream: (*cuda).stream.addr(),
-            _keeps: DeviceReference(reference),
+            _keeps: DeviceReference::another((*frames).device_ref)?,
         };
         let raw = frame.as_ptr();
         let plane = |index: usize| {

@@ -5,27 +5,36 @@
 //!  HardwarePicture ─▶ GpuImporter ─▶ ImportedPicture ─▶ planes of the surface ─▶ as if uploaded
 //!    dma-bufs          two textures                      (acquire, copy what counts, release)
 //!    CUDA              a buffer that CUDA writes to
+//!    Direct3D 11       a texture of Direct3D 12's that Direct3D 11 writes to
 //! ```
 //!
 //! What counts of a picture is copied within the GPU to the planes that a surface keeps. So the
 //! passes that draw are the ones for uploaded planes, and the decoder, which has few pictures to
 //! spare, gets each one back as soon as the GPU has read it.
 //!
-//! Only Linux has importers; elsewhere pictures come through memory.
+//! Linux and Windows have importers; elsewhere pictures come through memory.
 
 #![cfg_attr(
-    not(target_os = "linux"),
+    not(any(target_os = "linux", windows)),
     allow(dead_code, reason = "nothing is imported there")
 )]
 
 #[cfg(target_os = "linux")]
 mod cuda;
+#[cfg(windows)]
+mod direct3d;
+#[cfg(not(any(target_os = "linux", windows)))]
+mod elsewhere;
 #[cfg(target_os = "linux")]
 mod importer;
+#[cfg(any(target_os = "linux", windows))]
+mod pool;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 #[cfg(target_os = "linux")]
 mod vulkan_memory;
+
+use std::any::Any;
 
 use oriel_codecs::{
     geometry::{Rect, Size},
@@ -34,6 +43,10 @@ use oriel_codecs::{
 
 use super::device::{GpuDevice, Texture, extent};
 
+#[cfg(windows)]
+pub(crate) use direct3d::GpuImporter;
+#[cfg(not(any(target_os = "linux", windows)))]
+pub(crate) use elsewhere::GpuImporter;
 #[cfg(target_os = "linux")]
 pub(crate) use importer::GpuImporter;
 
@@ -46,8 +59,7 @@ pub(crate) struct ImportedPicture {
     /// The serial of the device that reads it.
     device: u64,
     /// What must live as long, and is told by its end that the planes may be written again.
-    #[cfg(target_os = "linux")]
-    _lease: Option<cuda::Lease>,
+    _lease: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// Luma, and Cb and Cr in turn. All of it belongs to others while it is not read.
@@ -59,6 +71,7 @@ pub(crate) enum ImportedPlanes {
         chroma: wgpu::Texture,
     },
     /// Rows in a buffer.
+    #[cfg(target_os = "linux")]
     Buffer {
         buffer: wgpu::Buffer,
         layout: PlaneLayout,
@@ -66,6 +79,7 @@ pub(crate) enum ImportedPlanes {
 }
 
 /// How two planes lie in a buffer.
+#[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlaneLayout {
     pub(crate) size: Size,
@@ -75,6 +89,7 @@ pub(crate) struct PlaneLayout {
     pub(crate) bytes: u64,
 }
 
+#[cfg(target_os = "linux")]
 impl PlaneLayout {
     pub(crate) fn of(size: Size) -> Self {
         let pairs = u64::from(size.width.div_ceil(2)) * 2;
@@ -124,6 +139,7 @@ impl ImportedPicture {
                 let source = wgpu::TexelCopyTextureInfo { texture, ..target };
                 encoder.copy_texture_to_texture(source, target, extent(rect.size()));
             }
+            #[cfg(target_os = "linux")]
             ImportedPlanes::Buffer { buffer, layout } => {
                 let (start, bytes_per_pixel) = match kind {
                     PlaneKind::Luma => (0, 1),
@@ -156,7 +172,7 @@ pub(crate) fn ownership(gpu: &GpuDevice, frames: &[YuvFrame]) -> Option<[wgpu::C
     vulkan_memory::ownership(&gpu.device, &planes)
 }
 
-/// Nothing is imported here.
+/// Textures of Direct3D have no owner.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn ownership(_: &GpuDevice, _: &[YuvFrame]) -> Option<[wgpu::CommandBuffer; 2]> {
     None

@@ -200,7 +200,6 @@ impl Compositor for GpuCompositor {
         Some(self.gpu.name())
     }
 
-    #[cfg(target_os = "linux")]
     fn picture_taker(&self) -> Option<crate::decode::PictureTaker> {
         let importer = external::GpuImporter::new(&self.gpu)?;
         Some(crate::decode::PictureTaker {

@@ -1,11 +1,8 @@
 //! Finding out whether decoders' pictures can be drawn from where they lie, by pictures that are
 //! known.
 
-#[cfg(target_os = "linux")]
-use oriel_codecs::video::VideoDecoder;
-use oriel_codecs::video::{DecoderKind, ProbeError};
+use oriel_codecs::video::{DecoderKind, ProbeError, VideoDecoder};
 
-#[cfg(target_os = "linux")]
 use super::{
     batch::Batch,
     device::{GpuDevice, Texture},
@@ -32,7 +29,6 @@ pub enum SharingError {
 ///
 /// # Errors
 /// Where pictures of this decoder have to be copied through memory.
-#[cfg(target_os = "linux")]
 pub fn prove_sharing(kind: DecoderKind) -> Result<String, SharingError> {
     use oriel_codecs::video::{DecoderLimits, PictureImporter};
     use std::sync::Arc;
@@ -51,19 +47,7 @@ pub fn prove_sharing(kind: DecoderKind) -> Result<String, SharingError> {
     Ok(gpu.identity())
 }
 
-/// No decoder's pictures are drawn from where they lie here.
-///
-/// # Errors
-/// Always.
-#[cfg(not(target_os = "linux"))]
-pub fn prove_sharing(_: DecoderKind) -> Result<String, SharingError> {
-    Err(SharingError::Unavailable(
-        "pictures are copied through memory on this system".to_owned(),
-    ))
-}
-
 /// Has a decoder decode pictures that are known, and looks at what the device has of them.
-#[cfg(target_os = "linux")]
 pub(super) fn prove(gpu: &GpuDevice, decoder: Box<dyn VideoDecoder>) -> Result<(), ProbeError> {
     oriel_codecs::video::probe_decoder(&mut SeenByDevice {
         decoder,
@@ -73,14 +57,12 @@ pub(super) fn prove(gpu: &GpuDevice, decoder: Box<dyn VideoDecoder>) -> Result<(
 }
 
 /// Another decoder's pictures, as the device reads them: no sample comes by another way.
-#[cfg(target_os = "linux")]
 struct SeenByDevice<'a> {
     decoder: Box<dyn VideoDecoder>,
     gpu: &'a GpuDevice,
     batch: Batch,
 }
 
-#[cfg(target_os = "linux")]
 mod seen {
     use oriel_codecs::{
         geometry::Size,

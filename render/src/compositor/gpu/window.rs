@@ -37,12 +37,17 @@ impl raw_window_handle::HasDisplayHandle for DisplayOf {
 
 /// The graphics system, for a window or for none.
 pub(crate) fn instance(window: Option<&Arc<dyn WindowHandle>>) -> wgpu::Instance {
-    let descriptor = match window {
+    let mut descriptor = match window {
         Some(window) => {
             wgpu::InstanceDescriptor::new_with_display_handle(Box::new(DisplayOf(window.clone())))
         }
         None => wgpu::InstanceDescriptor::new_without_display_handle(),
     };
+    if cfg!(windows) {
+        // wgpu would take Vulkan where a driver has it. Direct3D 12 is what all of them have, and
+        // what decoders' pictures have a way to.
+        descriptor.backends.remove(wgpu::Backends::VULKAN);
+    }
     wgpu::Instance::new(descriptor)
 }
 

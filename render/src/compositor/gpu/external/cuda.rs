@@ -11,12 +11,12 @@ use std::{
 };
 
 use oriel_codecs::video::{CudaDevice, CudaPicture, ImportError};
-use parking_lot::Mutex;
 
-use super::{ImportedPlanes, PlaneLayout, vulkan_memory};
-
-/// Buffers that wait for their next picture, at most.
-const MAX_FREE: usize = 12;
+use super::{
+    ImportedPlanes, PlaneLayout,
+    pool::{Lease, Pool},
+    vulkan_memory,
+};
 
 type Status = c_int;
 type Context = *mut c_void;
@@ -165,7 +165,7 @@ impl Drop for Entered {
 
 /// Planes that Vulkan reads and CUDA writes.
 #[derive(Debug)]
-struct SharedPlanes {
+pub(super) struct SharedPlanes {
     planes: ImportedPlanes,
     layout: PlaneLayout,
     address: DeviceAddress,
@@ -308,59 +308,24 @@ fn import(driver: &Driver, handle: OwnedFd, bytes: u64) -> Result<ExternalMemory
     Ok(memory)
 }
 
-/// Planes that are free to be written again, the latest last.
-#[derive(Debug, Default)]
-pub(super) struct CudaPool(Mutex<Vec<SharedPlanes>>);
-
-/// Keeps planes from being written again.
-#[derive(Debug)]
-pub(crate) struct Lease {
-    planes: Option<SharedPlanes>,
-    pool: Arc<CudaPool>,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let mut free = self.pool.0.lock();
-        free.extend(self.planes.take());
-        // Those of decoders that are gone come to the front in time.
-        let surplus = free.len().saturating_sub(MAX_FREE);
-        let dropped: Vec<_> = free.drain(..surplus).collect();
-        drop(free);
-        drop(dropped);
-    }
-}
-
 /// Copies a picture to planes that the device reads.
 pub(super) fn copy(
     vulkan: &wgpu::Device,
-    pool: &Arc<CudaPool>,
+    pool: &Arc<Pool<SharedPlanes>>,
     picture: &CudaPicture<'_>,
-) -> Result<(ImportedPlanes, Lease), ImportError> {
+) -> Result<(ImportedPlanes, Lease<SharedPlanes>), ImportError> {
     let layout = PlaneLayout::of(picture.size);
-    let fits = |planes: &SharedPlanes| {
+    let free = pool.take(|planes| {
         planes.layout == layout
             && planes.device.context == picture.device.context
             && planes.device.stream == picture.device.stream
-    };
-    let free = {
-        let mut free = pool.0.lock();
-        let at = free.iter().rposition(fits);
-        at.map(|at| free.remove(at))
-    };
-    let planes = match free {
-        Some(planes) => planes,
+    });
+    let shared = match free {
+        Some(shared) => shared,
         None => SharedPlanes::new(vulkan, picture.device, layout)?,
     };
-    let lease = Lease {
-        planes: Some(planes),
-        pool: pool.clone(),
-    };
-    let Some(planes) = &lease.planes else {
-        return Err(ImportError::new("there are no planes"));
-    };
-    planes.write(picture)?;
-    Ok((planes.planes.clone(), lease))
+    shared.write(picture)?;
+    Ok((shared.planes.clone(), Lease::new(shared, pool)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use super::{
     ImportedPicture, ImportedPlanes,
-    cuda::{self, CudaPool},
+    cuda::{self, SharedPlanes},
+    pool::Pool,
     vulkan_memory,
 };
 use crate::compositor::gpu::{
@@ -28,7 +29,7 @@ pub(crate) struct GpuImporter {
     serial: u64,
     /// Textures over dma-bufs that came before, the latest used last.
     surfaces: Mutex<Vec<(SurfaceKey, ImportedPlanes)>>,
-    buffers: Arc<CudaPool>,
+    buffers: Arc<Pool<SharedPlanes>>,
 }
 
 /// Tells surfaces apart. A dma-buf's number in its file system is its own as long as it lives, and
@@ -104,7 +105,7 @@ impl GpuImporter {
             size: picture.size,
             planes,
             device: self.serial,
-            _lease: Some(lease),
+            _lease: Some(Box::new(lease)),
         }))
     }
 }
