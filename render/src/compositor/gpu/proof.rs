@@ -1,7 +1,15 @@
 //! Finding out whether decoders' pictures can be drawn from where they lie, by pictures that are
 //! known.
 
-use oriel_codecs::video::{DecoderKind, ProbeError, VideoDecoder};
+use std::sync::Arc;
+
+use oriel_codecs::{
+    geometry::Size,
+    video::{
+        DecoderKind, DecoderLimits, PictureImporter, ProbeError, VideoDecoder, VideoError, YuvFrame,
+    },
+    yuv::{Plane, Yuv420Picture, Yuv420Planes},
+};
 
 use super::{
     batch::Batch,
@@ -10,6 +18,7 @@ use super::{
     passes::{CHROMA_FORMAT, PLANE_FORMAT},
     read_back, window,
 };
+use crate::error::CompositorError;
 
 /// Why a decoder's pictures have to go through memory.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +39,6 @@ pub enum SharingError {
 /// # Errors
 /// Where pictures of this decoder have to be copied through memory.
 pub fn prove_sharing(kind: DecoderKind) -> Result<String, SharingError> {
-    use oriel_codecs::video::{DecoderLimits, PictureImporter};
-    use std::sync::Arc;
-
     let unavailable =
         |reason: &dyn std::fmt::Display| SharingError::Unavailable(reason.to_string());
     let gpu = GpuDevice::open(window::instance(None), None, false)
@@ -63,64 +69,53 @@ struct SeenByDevice<'a> {
     batch: Batch,
 }
 
-mod seen {
-    use oriel_codecs::{
-        geometry::Size,
-        video::{VideoDecoder, VideoError, YuvFrame},
-        yuv::{Plane, Yuv420Picture, Yuv420Planes},
-    };
-
-    use super::*;
-    use crate::error::CompositorError;
-
-    impl SeenByDevice<'_> {
-        fn read(&mut self, frame: &YuvFrame) -> Result<YuvFrame, CompositorError> {
-            let size = frame.size();
-            let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
-            let luma = self.gpu.texture("luma", size, PLANE_FORMAT)?;
-            let pairs = self.gpu.texture("chroma pairs", half, CHROMA_FORMAT)?;
-            let copies = [
-                (PlaneKind::Luma, size.to_rect(), &luma),
-                (PlaneKind::Chroma, half.to_rect(), &pairs),
-            ];
-            self.batch.copy_imported(self.gpu, frame, &copies);
-            let luma = self.samples(&luma, 1)?;
-            let pairs = self.samples(&pairs, 2)?;
-            let (cb, cr): (Vec<u8>, Vec<u8>) =
-                pairs.as_chunks().0.iter().map(|&[cb, cr]| (cb, cr)).unzip();
-            let plane = |data, size: Size| Plane::new(data, size, size.width as usize);
-            let planes = plane(&luma, size)
-                .zip(plane(&cb, half).zip(plane(&cr, half)))
-                .and_then(|(luma, (cb, cr))| Yuv420Planes::new(luma, cb, cr))
-                .ok_or_else(|| CompositorError::System("planes that do not fit".into()))?;
-            let picture = Yuv420Picture::from_planes(&planes);
-            Ok(YuvFrame::from_picture(picture, frame.color()))
-        }
-
-        fn samples(&mut self, texture: &Texture, bytes: usize) -> Result<Vec<u8>, CompositorError> {
-            let mut samples = Vec::with_capacity(texture.size.area() as usize * bytes);
-            read_back::read_rows(self.gpu, &mut self.batch, texture, bytes, |row| {
-                samples.extend_from_slice(row);
-            })?;
-            Ok(samples)
-        }
+impl SeenByDevice<'_> {
+    fn read(&mut self, frame: &YuvFrame) -> Result<YuvFrame, CompositorError> {
+        let size = frame.size();
+        let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+        let luma = self.gpu.texture("luma", size, PLANE_FORMAT)?;
+        let pairs = self.gpu.texture("chroma pairs", half, CHROMA_FORMAT)?;
+        let copies = [
+            (PlaneKind::Luma, size.to_rect(), &luma),
+            (PlaneKind::Chroma, half.to_rect(), &pairs),
+        ];
+        self.batch.copy_imported(self.gpu, frame, &copies);
+        let luma = self.samples(&luma, 1)?;
+        let pairs = self.samples(&pairs, 2)?;
+        let (cb, cr): (Vec<u8>, Vec<u8>) =
+            pairs.as_chunks().0.iter().map(|&[cb, cr]| (cb, cr)).unzip();
+        let plane = |data, size: Size| Plane::new(data, size, size.width as usize);
+        let planes = plane(&luma, size)
+            .zip(plane(&cb, half).zip(plane(&cr, half)))
+            .and_then(|(luma, (cb, cr))| Yuv420Planes::new(luma, cb, cr))
+            .ok_or_else(|| CompositorError::System("planes that do not fit".into()))?;
+        let picture = Yuv420Picture::from_planes(&planes);
+        Ok(YuvFrame::from_picture(picture, frame.color()))
     }
 
-    impl VideoDecoder for SeenByDevice<'_> {
-        fn decode(&mut self, annex_b: &[u8]) -> Result<Option<YuvFrame>, VideoError> {
-            let Some(frame) = self.decoder.decode(annex_b)? else {
-                return Ok(None);
-            };
-            if ImportedPicture::of(&frame, self.gpu).is_none() {
-                return Err(VideoError::Copy("it came through memory".to_owned()));
-            }
-            let seen = self.read(&frame);
-            seen.map(Some)
-                .map_err(|error| VideoError::Copy(error.to_string()))
-        }
+    fn samples(&mut self, texture: &Texture, bytes: usize) -> Result<Vec<u8>, CompositorError> {
+        let mut samples = Vec::with_capacity(texture.size.area() as usize * bytes);
+        read_back::read_rows(self.gpu, &mut self.batch, texture, bytes, |row| {
+            samples.extend_from_slice(row);
+        })?;
+        Ok(samples)
+    }
+}
 
-        fn name(&self) -> &'static str {
-            self.decoder.name()
+impl VideoDecoder for SeenByDevice<'_> {
+    fn decode(&mut self, annex_b: &[u8]) -> Result<Option<YuvFrame>, VideoError> {
+        let Some(frame) = self.decoder.decode(annex_b)? else {
+            return Ok(None);
+        };
+        if ImportedPicture::of(&frame, self.gpu).is_none() {
+            return Err(VideoError::Copy("it came through memory".to_owned()));
         }
+        let seen = self.read(&frame);
+        seen.map(Some)
+            .map_err(|error| VideoError::Copy(error.to_string()))
+    }
+
+    fn name(&self) -> &'static str {
+        self.decoder.name()
     }
 }
