@@ -37,6 +37,10 @@ mod replay;
 mod sequence_parameters;
 mod surface;
 mod suspicion;
+#[allow(unsafe_code)] // FFmpeg's interface to Vulkan: see the module.
+mod vulkan_device;
+#[allow(unsafe_code)] // The same.
+mod vulkan_uploads;
 mod watched;
 
 pub use backend::{DecoderKind, UnknownDecoder};
@@ -55,6 +59,12 @@ pub use frame::{ColorDescription, ColorMatrix, ColorRange, YuvFrame};
 pub use openh264::OpenH264Decoder;
 pub use probe::{ProbeError, ProbeReport, probe, probe_decoder};
 pub use surface::{AvcSurfaceDecoder, AvcVersion, DecodedAvc};
+pub use vulkan_device::{
+    HeldQueues, VulkanDevice, VulkanHandles, VulkanImage, VulkanImageState, VulkanPicture,
+    VulkanQueueFamily,
+};
+#[doc(hidden)]
+pub use vulkan_uploads::VulkanUploads;
 pub use watched::{Deadlines, WatchedDecoder};
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::frame::YuvFrame;
+use super::vulkan_device::{VulkanDevice, VulkanPicture};
 use super::{ColorDescription, DecoderKind, VideoError};
 use crate::geometry::Size;
 
@@ -35,6 +36,8 @@ pub enum HardwarePicture<'a> {
     /// A texture of Direct3D 11.
     #[cfg(windows)]
     Direct3d(super::direct3d::Direct3dPicture<'a>),
+    /// An image of a Vulkan device.
+    Vulkan(VulkanPicture<'a>),
 }
 
 /// Two planes in dma-bufs, which may be one and the same. The hardware has written them.
@@ -99,6 +102,11 @@ pub struct CudaDevice {
 pub trait PictureImporter: Send + Sync {
     /// Whether pictures of this decoder are wanted. Asked for each: the answer may change.
     fn wants(&self, kind: DecoderKind) -> bool;
+
+    /// The device on which a decoder by Vulkan has to work to have its pictures imported.
+    fn vulkan_device(&self) -> Option<Arc<VulkanDevice>> {
+        None
+    }
 
     /// Makes a picture drawable. It is called on the decoder's thread and may take as long as a
     /// picture may.

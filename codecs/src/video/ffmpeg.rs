@@ -69,12 +69,13 @@ impl FfmpegDecoder {
         let hardware = if kind.is_hardware() {
             let extra = importer.as_ref().map_or(0, |_| MAX_LENT);
             let format = hardware_format(&codec, kind).map_err(unavailable)?;
-            ffmpeg_hardware::attach(&mut context, kind, format, extra)
+            ffmpeg_hardware::attach(&mut context, kind, format, importer.as_ref(), extra)
                 .map_err(|error| unavailable(format!("no device of it opens: {error}")))?;
             Some(format)
         } else {
             None
         };
+        #[allow(clippy::needless_update, reason = "before FFmpeg 6 there is a third")]
         context.set_threading(ffmpeg::threading::Config {
             kind: ffmpeg::threading::Type::Slice,
             // Hardware has its own.

@@ -5,10 +5,11 @@
 
 use std::ffi::c_int;
 use std::ptr;
+use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::{
     ffi::{c_uint, c_void},
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
 };
 
 use ffmpeg_next as ffmpeg;
@@ -19,7 +20,7 @@ use super::DecoderKind;
 use super::device_picture::{
     CudaDevice, CudaPicture, CudaPlane, DmaBufPicture, DmaBufPlane, HardwarePicture,
 };
-use super::device_picture::{DevicePicture, Import, ImportError};
+use super::device_picture::{DevicePicture, Import, ImportError, PictureImporter};
 #[cfg(target_os = "linux")]
 use crate::geometry::Size;
 
@@ -63,23 +64,19 @@ fn device_type(kind: DecoderKind) -> Option<ffi::AVHWDeviceType> {
     })
 }
 
-/// Has a decoder that is not open yet decode on the system's default device of a kind, and on
-/// nothing else. So many pictures more than it needs may be kept by others at a time.
+/// Has a decoder that is not open yet decode on the system's default device of a kind, or on the one
+/// that `importer` offers, and on nothing else. So many pictures more than it needs may be kept by others at a time.
 pub(super) fn attach(
     context: &mut ffmpeg::codec::Context,
     kind: DecoderKind,
     format: HardwareFormat,
+    importer: Option<&Arc<dyn PictureImporter>>,
     extra_frames: usize,
 ) -> Result<(), ffmpeg::Error> {
-    let device_type = device_type(kind).ok_or(ffmpeg::Error::DecoderNotFound)?;
-    let mut device = ptr::null_mut();
-    // SAFETY: `device` is written on success alone; no name and no options mean the default.
-    let code = unsafe {
-        ffi::av_hwdevice_ctx_create(&mut device, device_type, ptr::null(), ptr::null_mut(), 0)
+    let device = match offered_device(kind, importer) {
+        Some(device) => device,
+        None => default_device(kind)?,
     };
-    if code < 0 {
-        return Err(code.into());
-    }
     // SAFETY: the context is borrowed alone and not open. It takes over the only reference to the
     // device and drops it when it is freed. `opaque` is the caller's to use and is never
     // dereferenced: it holds a number.
@@ -96,6 +93,45 @@ pub(super) fn attach(
             ffi::AV_HWACCEL_FLAG_IGNORE_LEVEL | ffi::AV_HWACCEL_FLAG_ALLOW_PROFILE_MISMATCH;
     }
     Ok(())
+}
+
+/// The only reference to the system's default device of a kind.
+fn default_device(kind: DecoderKind) -> Result<*mut ffi::AVBufferRef, ffmpeg::Error> {
+    let device_type = device_type(kind).ok_or(ffmpeg::Error::DecoderNotFound)?;
+    let mut device = ptr::null_mut();
+    // SAFETY: `device` is written on success alone; no name and no options mean the default.
+    let code = unsafe {
+        ffi::av_hwdevice_ctx_create(&mut device, device_type, ptr::null(), ptr::null_mut(), 0)
+    };
+    match code {
+        0.. => Ok(device),
+        code => Err(code.into()),
+    }
+}
+
+/// The only reference to FFmpeg's device on the one that is drawn with. Where it has none, pictures
+/// are decoded elsewhere, and their import is refused.
+#[cfg(ffmpeg_vulkan)]
+fn offered_device(
+    kind: DecoderKind,
+    importer: Option<&Arc<dyn PictureImporter>>,
+) -> Option<*mut ffi::AVBufferRef> {
+    let importer = importer.filter(|importer| importer.wants(kind));
+    let device = importer
+        .filter(|_| kind == DecoderKind::VulkanVideo)?
+        .vulkan_device()?;
+    super::vulkan_device::shared::device(&device)
+        .inspect_err(|error| tracing::warn!(%error, "no decoder opens on the device that draws"))
+        .ok()
+}
+
+/// This FFmpeg takes no device of others.
+#[cfg(not(ffmpeg_vulkan))]
+fn offered_device(
+    _: DecoderKind,
+    _: Option<&Arc<dyn PictureImporter>>,
+) -> Option<*mut ffi::AVBufferRef> {
+    None
 }
 
 /// Takes the hardware's format or none: FFmpeg's own choice would be to decode on the CPU in
@@ -144,6 +180,17 @@ impl DeviceReference {
             true => Err(ImportError::new("no memory for a reference")),
             false => Ok(Self(another)),
         }
+    }
+
+    /// The only one to what it points to, or to nothing.
+    #[cfg(ffmpeg_vulkan)]
+    pub(super) fn of(reference: *mut ffi::AVBufferRef) -> Self {
+        Self(reference)
+    }
+
+    #[cfg(ffmpeg_vulkan)]
+    pub(super) fn raw(&self) -> *mut ffi::AVBufferRef {
+        self.0
     }
 
     /// One that keeps nothing. For tests.
@@ -207,6 +254,8 @@ pub(super) fn lend(
             DecoderKind::Nvdec => lend_cuda(frame, frames, import),
             #[cfg(windows)]
             DecoderKind::D3d11va => super::direct3d::lend(frame, frames, import),
+            #[cfg(ffmpeg_vulkan)]
+            DecoderKind::VulkanVideo => super::vulkan_device::shared::lend(frame, frames, import),
             _ => Err(ImportError::new(
                 "there is no way to this decoder's pictures",
             )),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oriel_codecs::video::{
-    DecoderKind, DevicePicture, HardwarePicture, ImportError, PictureImporter,
+    DecoderKind, DevicePicture, HardwarePicture, ImportError, PictureImporter, VulkanDevice,
 };
 use parking_lot::Mutex;
 
@@ -67,6 +67,11 @@ impl PictureSlot {
 impl PictureImporter for PictureSlot {
     fn wants(&self, kind: DecoderKind) -> bool {
         self.taker(kind).is_some()
+    }
+
+    fn vulkan_device(&self) -> Option<Arc<VulkanDevice>> {
+        let state = self.state.lock();
+        state.taker.as_ref()?.importer.vulkan_device()
     }
 
     fn import(&self, picture: &HardwarePicture<'_>) -> Result<DevicePicture, ImportError> {

@@ -281,10 +281,7 @@ impl Batch {
         }
         self.staging.before_submit();
         let lent = std::mem::take(&mut self.lent);
-        match external::ownership(gpu, &lent) {
-            Some([take, give_back]) => gpu.queue.submit([take, encoder.finish(), give_back]),
-            None => gpu.queue.submit([encoder.finish()]),
-        };
+        external::submit(gpu, &lent, encoder.finish());
         if !lent.is_empty() {
             // Decoders get their pictures back once the device has read them.
             gpu.queue.on_submitted_work_done(move || drop(lent));
@@ -302,6 +299,12 @@ impl Batch {
         let Some(picture) = ImportedPicture::of(frame, gpu) else {
             return;
         };
+        let is_lent_alone = |lent: &YuvFrame| {
+            ImportedPicture::of(lent, gpu).is_some_and(ImportedPicture::is_submitted_alone)
+        };
+        if picture.is_submitted_alone() && self.lent.iter().any(is_lent_alone) {
+            self.submit(gpu);
+        }
         self.draw_fills(gpu);
         // From here on nothing submits: what is lent and what is copied belong to one submission.
         let is_same = |lent: &YuvFrame| match (lent.device_picture(), frame.device_picture()) {

@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use oriel_codecs::geometry::Size;
+use oriel_codecs::{
+    geometry::Size,
+    video::{HeldQueues, VulkanDevice},
+};
 use oriel_shaders::TILES;
 use parking_lot::Mutex;
 
@@ -21,6 +24,8 @@ pub(crate) struct GpuDevice {
     pub(crate) queue: wgpu::Queue,
     /// Its own among all devices of the process: those of wgpu are numbered for each instance anew.
     pub(crate) serial: u64,
+    /// What decoders by Vulkan may use of it, where they can.
+    pub(crate) shared: Option<Arc<VulkanDevice>>,
     name: String,
     faults: Arc<Mutex<Faults>>,
 }
@@ -39,6 +44,17 @@ impl GpuDevice {
         instance: wgpu::Instance,
         window: Option<&wgpu::Surface<'_>>,
         accept_emulated: bool,
+    ) -> Result<Self, RenderError> {
+        Self::open_for_decoders(instance, window, accept_emulated, true)
+    }
+
+    /// Opens an adapter as [`open`](Self::open) does, for decoders by Vulkan to use as well where
+    /// the driver decodes, or, unless `needs_video`, in any case.
+    pub(crate) fn open_for_decoders(
+        instance: wgpu::Instance,
+        window: Option<&wgpu::Surface<'_>>,
+        accept_emulated: bool,
+        needs_video: bool,
     ) -> Result<Self, RenderError> {
         let no_adapter = |error: &dyn std::fmt::Display| RenderError::NoAdapter(error.to_string());
         let options = wgpu::RequestAdapterOptions {
@@ -60,7 +76,7 @@ impl GpuDevice {
             .max_compute_workgroup_storage_size
             .max(TILES.shared_bytes)
             .min(adapter.limits().max_compute_workgroup_storage_size);
-        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+        let wanted = wgpu::DeviceDescriptor {
             label: Some("oriel"),
             // For decoders' pictures, where the driver has it.
             required_features: adapter.features()
@@ -68,8 +84,15 @@ impl GpuDevice {
                     | wgpu::Features::VULKAN_EXTERNAL_MEMORY_DMA_BUF),
             required_limits: limits,
             ..Default::default()
-        }))
-        .map_err(|error| no_adapter(&error))?;
+        };
+        let (device, queue, shared) = match open_shared(&adapter, &wanted, needs_video) {
+            Some((device, queue, shared)) => (device, queue, Some(shared)),
+            None => {
+                let opened = pollster::block_on(adapter.request_device(&wanted));
+                let (device, queue) = opened.map_err(|error| no_adapter(&error))?;
+                (device, queue, None)
+            }
+        };
         let faults = Arc::new(Mutex::new(Faults::default()));
         let noted = faults.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -96,8 +119,20 @@ impl GpuDevice {
             adapter,
             device,
             queue,
+            shared,
             faults,
         })
+    }
+
+    /// Keeps decoders from the queue until the guard is dropped: for what submits to it.
+    pub(crate) fn hold_queue(&self) -> Option<HeldQueues<'_>> {
+        // The one that wgpu works with.
+        Some(self.shared.as_ref()?.hold_queue(0, 0))
+    }
+
+    /// Keeps decoders from all queues until the guard is dropped: for what waits for the device.
+    pub(crate) fn hold_all_queues(&self) -> Option<HeldQueues<'_>> {
+        Some(self.shared.as_ref()?.hold_all_queues())
     }
 
     /// The adapter and the system that drives it.
@@ -179,6 +214,24 @@ impl GpuDevice {
             .lost
             .get_or_insert_with(|| "destroyed".into());
     }
+}
+
+type SharedDevice = (wgpu::Device, wgpu::Queue, Arc<VulkanDevice>);
+
+/// A device that decoders can use, too, where there is such a one.
+#[cfg(target_os = "linux")]
+fn open_shared(
+    adapter: &wgpu::Adapter,
+    wanted: &wgpu::DeviceDescriptor<'_>,
+    needs_video: bool,
+) -> Option<SharedDevice> {
+    super::external::vulkan_video::open(adapter, wanted, needs_video)
+}
+
+/// No decoder uses the device here.
+#[cfg(not(target_os = "linux"))]
+fn open_shared(_: &wgpu::Adapter, _: &wgpu::DeviceDescriptor<'_>, _: bool) -> Option<SharedDevice> {
+    None
 }
 
 /// A texture and its only view.

@@ -6,6 +6,7 @@
 //!    dma-bufs          two textures                      (acquire, copy what counts, release)
 //!    CUDA              a buffer that CUDA writes to
 //!    Direct3D 11       a texture of Direct3D 12's that Direct3D 11 writes to
+//!    Vulkan            a texture of two planes
 //! ```
 //!
 //! What counts of a picture is copied within the GPU to the planes that a surface keeps. So the
@@ -33,6 +34,8 @@ mod pool;
 mod tests;
 #[cfg(target_os = "linux")]
 mod vulkan_memory;
+#[cfg(target_os = "linux")]
+pub(super) mod vulkan_video;
 
 use std::any::Any;
 
@@ -75,6 +78,12 @@ pub(crate) enum ImportedPlanes {
     Buffer {
         buffer: wgpu::Buffer,
         layout: PlaneLayout,
+    },
+    /// A texture of both, which a decoder on the same device writes.
+    #[cfg(target_os = "linux")]
+    Image {
+        texture: wgpu::Texture,
+        image: std::sync::Arc<dyn oriel_codecs::video::VulkanImage>,
     },
 }
 
@@ -121,6 +130,16 @@ impl ImportedPicture {
             .filter(|picture| picture.device == gpu.serial && picture.size == frame.size())
     }
 
+    /// True where a decoder waits for the very submission that reads the picture. Such a one shares
+    /// none with another of its kind: decoders, which hold several at a time, could wait for the one
+    /// while this side waits for the other.
+    pub(crate) fn is_submitted_alone(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return matches!(self.planes, ImportedPlanes::Image { .. });
+        #[cfg(not(target_os = "linux"))]
+        return false;
+    }
+
     /// Records the copy of a rectangle of a plane, in the plane's own samples, to where it lies.
     pub(crate) fn copy(
         &self,
@@ -137,6 +156,19 @@ impl ImportedPicture {
                     PlaneKind::Chroma => chroma,
                 };
                 let source = wgpu::TexelCopyTextureInfo { texture, ..target };
+                encoder.copy_texture_to_texture(source, target, extent(rect.size()));
+            }
+            #[cfg(target_os = "linux")]
+            ImportedPlanes::Image { texture, .. } => {
+                let aspect = match kind {
+                    PlaneKind::Luma => wgpu::TextureAspect::Plane0,
+                    PlaneKind::Chroma => wgpu::TextureAspect::Plane1,
+                };
+                let source = wgpu::TexelCopyTextureInfo {
+                    texture,
+                    aspect,
+                    ..target
+                };
                 encoder.copy_texture_to_texture(source, target, extent(rect.size()));
             }
             #[cfg(target_os = "linux")]
@@ -160,20 +192,44 @@ impl ImportedPicture {
     }
 }
 
+/// Submits commands that read these frames.
+#[cfg(target_os = "linux")]
+pub(crate) fn submit(gpu: &GpuDevice, frames: &[YuvFrame], commands: wgpu::CommandBuffer) {
+    let commands = match ownership(gpu, frames) {
+        Some([take, give_back]) => vec![take, commands, give_back],
+        None => vec![commands],
+    };
+    let mut pictures = frames
+        .iter()
+        .filter_map(|frame| ImportedPicture::of(frame, gpu));
+    let image = pictures.find_map(|picture| match &picture.planes {
+        ImportedPlanes::Image { image, .. } => Some(image),
+        _ => None,
+    });
+    match image {
+        Some(image) => vulkan_video::submit(gpu, image.as_ref(), commands),
+        None => {
+            let _held = gpu.hold_queue();
+            gpu.queue.submit(commands);
+        }
+    }
+}
+
+/// Submits commands. What they read has no owner here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn submit(gpu: &GpuDevice, _: &[YuvFrame], commands: wgpu::CommandBuffer) {
+    gpu.queue.submit([commands]);
+}
+
 /// Commands that take the frames' planes over from whoever wrote them, and those that give them
 /// back: to be submitted before and after what reads them.
 #[cfg(target_os = "linux")]
-pub(crate) fn ownership(gpu: &GpuDevice, frames: &[YuvFrame]) -> Option<[wgpu::CommandBuffer; 2]> {
+fn ownership(gpu: &GpuDevice, frames: &[YuvFrame]) -> Option<[wgpu::CommandBuffer; 2]> {
     let planes = || {
         frames
             .iter()
             .filter_map(|frame| ImportedPicture::of(frame, gpu).map(|picture| &picture.planes))
+            .filter(|planes| !matches!(planes, ImportedPlanes::Image { .. }))
     };
     vulkan_memory::ownership(&gpu.device, &planes)
-}
-
-/// Textures of Direct3D have no owner.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn ownership(_: &GpuDevice, _: &[YuvFrame]) -> Option<[wgpu::CommandBuffer; 2]> {
-    None
 }

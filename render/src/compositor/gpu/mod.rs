@@ -97,6 +97,10 @@ impl GpuCompositor {
             (Some(window), Some(surface)) => Some(GpuWindow::new(&gpu, window, surface)?),
             _ => None,
         };
+        Self::with_device(gpu, window)
+    }
+
+    fn with_device(gpu: GpuDevice, window: Option<GpuWindow>) -> Result<Self, RenderError> {
         let compositor = Self {
             window,
             picture_painter: None,

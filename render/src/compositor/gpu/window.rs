@@ -139,7 +139,10 @@ impl GpuWindow {
         let is_resized = (self.config.width, self.config.height) != (size.width, size.height);
         if !self.is_configured || is_resized {
             (self.config.width, self.config.height) = (size.width, size.height);
+            // The whole device is waited for.
+            let held = gpu.hold_all_queues();
             self.surface.configure(&gpu.device, &self.config);
+            drop(held);
             self.is_configured = true;
             gpu.check()?;
         }
@@ -177,7 +180,9 @@ impl GpuWindow {
         self.painter.paint(gpu, batch, output, what, &view)?;
         batch.submit(gpu);
         let submitted = Instant::now();
+        let held = gpu.hold_queue();
         gpu.queue.present(frame);
+        drop(held);
         gpu.check()?;
         Ok(Presented::Shown(PresentTimes {
             acquired,

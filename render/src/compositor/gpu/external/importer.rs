@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt, sync::Arc};
 
 use oriel_codecs::video::{
     CudaPicture, DecoderKind, DevicePicture, DmaBufPicture, DmaBufPlane, HardwarePicture,
-    ImportError, PictureImporter,
+    ImportError, PictureImporter, VulkanDevice, VulkanPicture,
 };
 use parking_lot::Mutex;
 
@@ -12,7 +12,7 @@ use super::{
     ImportedPicture, ImportedPlanes,
     cuda::{self, SharedPlanes},
     pool::Pool,
-    vulkan_memory,
+    vulkan_memory, vulkan_video,
 };
 use crate::compositor::gpu::{
     device::GpuDevice,
@@ -27,6 +27,8 @@ const MAX_KEPT_SURFACES: usize = 64;
 pub(crate) struct GpuImporter {
     device: wgpu::Device,
     serial: u64,
+    /// Where decoders by Vulkan work.
+    shared: Option<Arc<VulkanDevice>>,
     /// Textures over dma-bufs that came before, the latest used last.
     surfaces: Mutex<Vec<(SurfaceKey, ImportedPlanes)>>,
     buffers: Arc<Pool<SharedPlanes>>,
@@ -55,6 +57,7 @@ impl GpuImporter {
         let importer = Self {
             device: gpu.device.clone(),
             serial: gpu.serial,
+            shared: gpu.shared.clone(),
             surfaces: Mutex::default(),
             buffers: Arc::default(),
         };
@@ -108,6 +111,16 @@ impl GpuImporter {
             _lease: Some(Box::new(lease)),
         }))
     }
+
+    fn import_vulkan(&self, picture: &VulkanPicture<'_>) -> Result<DevicePicture, ImportError> {
+        let planes = vulkan_video::import(&self.device, self.shared.as_deref(), picture)?;
+        Ok(Arc::new(ImportedPicture {
+            size: picture.size,
+            planes,
+            device: self.serial,
+            _lease: None,
+        }))
+    }
 }
 
 impl PictureImporter for GpuImporter {
@@ -115,15 +128,21 @@ impl PictureImporter for GpuImporter {
         let needed = match kind {
             DecoderKind::Vaapi => wgpu::Features::VULKAN_EXTERNAL_MEMORY_DMA_BUF,
             DecoderKind::Nvdec => wgpu::Features::VULKAN_EXTERNAL_MEMORY_FD,
+            DecoderKind::VulkanVideo => return self.shared.is_some(),
             _ => return false,
         };
         self.device.features().contains(needed)
+    }
+
+    fn vulkan_device(&self) -> Option<Arc<VulkanDevice>> {
+        self.shared.clone()
     }
 
     fn import(&self, picture: &HardwarePicture<'_>) -> Result<DevicePicture, ImportError> {
         match picture {
             HardwarePicture::DmaBuf(picture) => self.import_dma_bufs(picture),
             HardwarePicture::Cuda(picture) => self.import_cuda(picture),
+            HardwarePicture::Vulkan(picture) => self.import_vulkan(picture),
         }
     }
 

@@ -9,7 +9,8 @@ use oriel_codecs::{
     Picture,
     video::{
         AvcVersion, ColorDescription, DecodedAvc, DecoderLimits, EncoderSettings, H264Encoder,
-        ImportError, OpenH264Decoder, ProbeError, VideoDecoder, VideoError, YuvFrame,
+        HardwarePicture, ImportError, OpenH264Decoder, PictureImporter, ProbeError, VideoDecoder,
+        VideoError, VulkanDevice, VulkanImageState, VulkanPicture, VulkanUploads, YuvFrame,
         probe_decoder,
     },
     yuv::{MainChroma, Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420, bgra_to_yuv444},
@@ -40,6 +41,71 @@ enum Way {
     Exported,
     /// Textures of its own that are treated as others'.
     Textures,
+}
+
+/// A device that draws, and FFmpeg on the same device.
+struct Together {
+    compositor: GpuCompositor,
+    decoder: VulkanUploads,
+}
+
+impl Together {
+    /// `None` where there is no Vulkan with pictures of two planes, or an FFmpeg that stays by itself.
+    fn open() -> Option<Self> {
+        let gpu = GpuDevice::open_for_decoders(window::instance(None), None, true, false)
+            .inspect_err(|reason| println!("skipped: {reason}"))
+            .ok()?;
+        if gpu.shared.is_none() {
+            println!("skipped: decoders cannot use {}", gpu.name());
+            return None;
+        }
+        let importer = GpuImporter::new(&gpu).unwrap();
+        let decoder = match VulkanUploads::new(Arc::new(importer), SIZE) {
+            Ok(decoder) => decoder,
+            Err(reason) if VulkanDevice::is_of_use() => panic!("{reason}"),
+            Err(reason) => {
+                println!("skipped: {reason}");
+                return None;
+            }
+        };
+        let mut compositor = GpuCompositor::with_device(gpu, None).unwrap();
+        compositor.reset(SIZE).unwrap();
+        compositor.create_surface(SURFACE, SIZE).unwrap();
+        Some(Self {
+            compositor,
+            decoder,
+        })
+    }
+
+    fn shared(&mut self, views: &DecodedAvc) -> DecodedAvc {
+        let mut shared = |view: &Option<YuvFrame>| {
+            let view = view.as_ref();
+            view.map(|view| self.decoder.upload(view).unwrap())
+        };
+        DecodedAvc {
+            luma_view: shared(&views.luma_view),
+            chroma_view: shared(&views.chroma_view),
+            ..views.clone()
+        }
+    }
+
+    fn draw(&mut self, views: &DecodedAvc) -> Picture {
+        self.compositor.create_surface(SURFACE, SIZE).unwrap();
+        self.compositor.draw_avc(SURFACE, views).unwrap();
+        self.compositor.read_surface(SURFACE).unwrap()
+    }
+}
+
+/// What a decoder's image is in now, and the value that its semaphore has reached.
+fn state_of(gpu: &GpuDevice, frame: &YuvFrame) -> (VulkanImageState, u64) {
+    let picture = ImportedPicture::of(frame, gpu).unwrap();
+    let ImportedPlanes::Image { image, .. } = &picture.planes else {
+        panic!("{picture:?}");
+    };
+    let mut seen = None;
+    image.visit(&mut |state| seen = Some(*state));
+    let state = seen.unwrap();
+    (state, vulkan_video::reached(&gpu.device, &state))
 }
 
 /// A device that draws, and another one in the decoder's place.
@@ -268,6 +334,125 @@ fn pictures_that_another_device_wrote_are_drawn_as_those_that_are_uploaded() {
             assert_eq!(pair.draw(&there), drawn, "picture {index}, {way:?}");
         }
     }
+}
+
+#[test]
+fn pictures_of_a_decoder_on_the_same_device_are_drawn_as_those_that_are_uploaded() {
+    let Some(mut together) = Together::open() else {
+        return;
+    };
+    for round in 0..3 {
+        for (views, index) in all().into_iter().zip(0..) {
+            let uploaded = together.draw(&views);
+            let there = together.shared(&views);
+            for view in [&there.luma_view, &there.chroma_view].into_iter().flatten() {
+                assert!(ImportedPicture::of(view, &together.compositor.gpu).is_some());
+            }
+            let drawn = together.draw(&there);
+            assert!(distance(&drawn, &uploaded) <= 1, "picture {index}, {round}");
+            assert_eq!(together.draw(&there), drawn, "picture {index}, {round}");
+        }
+    }
+}
+
+#[test]
+fn a_decoder_is_told_when_its_image_may_be_written_again() {
+    let Some(mut together) = Together::open() else {
+        return;
+    };
+    let views = avc420(3, vec![SIZE.to_rect()]);
+    let there = together.shared(&views);
+    let frame = there.luma_view.as_ref().unwrap();
+    let (before, _) = state_of(&together.compositor.gpu, frame);
+    for times in 1..4 {
+        together.draw(&there);
+        let (state, reached) = state_of(&together.compositor.gpu, frame);
+        assert_eq!(state.semaphore_value, before.semaphore_value + times);
+        assert_eq!(reached, state.semaphore_value);
+        assert_eq!(state.layout, vulkan_video::READ_IN.as_raw());
+    }
+    // FFmpeg goes on from there: it copies the image, and waits for what was told.
+    let copy = frame.in_memory().unwrap();
+    let original = views.luma_view.as_ref().unwrap();
+    assert_eq!(copy.planes().luma().row(1), original.planes().luma().row(1));
+    assert_eq!(copy.planes().cb().row(1), original.planes().cb().row(1));
+    assert_eq!(copy.planes().cr().row(71), original.planes().cr().row(71));
+    // And from where it left the image, this side goes on.
+    let uploaded = together.draw(&views);
+    assert!(distance(&together.draw(&there), &uploaded) <= 1);
+}
+
+#[test]
+fn a_decoder_goes_on_while_its_pictures_are_drawn() {
+    let Some(Together {
+        mut compositor,
+        mut decoder,
+    }) = Together::open()
+    else {
+        return;
+    };
+    let kinds: Vec<_> = (0..4)
+        .map(|shift| avc420(shift, vec![SIZE.to_rect()]))
+        .collect();
+    let mut draw = |views: &DecodedAvc| {
+        compositor.create_surface(SURFACE, SIZE).unwrap();
+        compositor.draw_avc(SURFACE, views).unwrap();
+        compositor.read_surface(SURFACE).unwrap()
+    };
+    let expected: Vec<_> = kinds.iter().map(&mut draw).collect();
+    let (give, taken) = crossbeam_channel::bounded(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for views in kinds.iter().cycle().take(40) {
+                let frame = views.luma_view.as_ref().unwrap();
+                give.send(decoder.upload(frame).unwrap()).unwrap();
+            }
+            drop(give);
+        });
+        for (frame, at) in taken.into_iter().zip((0..kinds.len()).cycle()) {
+            let there = DecodedAvc {
+                luma_view: Some(frame),
+                ..kinds[at].clone()
+            };
+            assert!(distance(&draw(&there), &expected[at]) <= 1);
+        }
+    });
+}
+
+#[test]
+fn pictures_of_a_decoder_on_another_device_are_refused() {
+    let (Some(mut here), Some(there)) = (Together::open(), Together::open()) else {
+        return;
+    };
+    let views = avc420(3, regions());
+    let frame = here.shared(&views).luma_view.unwrap();
+    let picture = ImportedPicture::of(&frame, &here.compositor.gpu).unwrap();
+    let ImportedPlanes::Image { image, .. } = &picture.planes else {
+        panic!("{picture:?}");
+    };
+    let gpu = &there.compositor.gpu;
+    let lent = VulkanPicture {
+        size: SIZE,
+        image_size: SIZE,
+        device: here
+            .compositor
+            .gpu
+            .shared
+            .as_ref()
+            .unwrap()
+            .handles()
+            .device,
+        image,
+    };
+    let importer = GpuImporter::new(gpu).unwrap();
+    assert!(importer.import(&HardwarePicture::Vulkan(lent)).is_err());
+    let other = VulkanPicture {
+        image_size: Size::new(SIZE.width - 2, SIZE.height),
+        ..lent
+    };
+    let importer = GpuImporter::new(&here.compositor.gpu).unwrap();
+    assert!(importer.import(&HardwarePicture::Vulkan(other)).is_err());
+    assert!(importer.import(&HardwarePicture::Vulkan(lent)).is_ok());
 }
 
 #[test]

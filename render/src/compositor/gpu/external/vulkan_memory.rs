@@ -394,6 +394,8 @@ fn barriers<'a>(
                 add_image(luma);
                 add_image(chroma);
             }
+            // Those tell their state themselves.
+            ImportedPlanes::Image { .. } => {}
             ImportedPlanes::Buffer { buffer, .. } => {
                 // SAFETY: as with textures.
                 let raw = unsafe { buffer.as_hal::<Vulkan>().map(|hal| hal.raw_handle()) };
