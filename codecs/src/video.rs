@@ -26,10 +26,14 @@ mod direct3d;
 mod encoder;
 mod fallback;
 mod ffmpeg;
-#[allow(unsafe_code)] // FFmpeg's hardware interface, which its safe crate lacks: see the module.
+#[allow(unsafe_code)] // FFmpeg's hardware interface: see the module.
 mod ffmpeg_hardware;
+#[allow(unsafe_code)] // FFmpeg's functions, opened when they are needed: see the module.
+mod ffmpeg_library;
 #[allow(unsafe_code)] // A C callback with a va_list: see the module.
 mod ffmpeg_log;
+#[allow(unsafe_code)] // Calls of those functions: see the module.
+mod ffmpeg_types;
 mod frame;
 mod openh264;
 mod probe;
@@ -162,7 +166,7 @@ pub enum VideoError {
         bytes: usize,
     },
     /// The peer's stream has a form of samples that the graphics pipeline does not use.
-    #[error("pictures in the format {0}")]
+    #[error("pictures in a format, {0}, that the graphics pipeline does not use")]
     PixelFormat(String),
     /// The picture does not come out of the decoder's own memory.
     #[error("the picture cannot be copied out of the decoder's memory: {0}")]

@@ -94,12 +94,14 @@ impl DecoderKind {
             backend: self.name(),
             reason: reason.to_owned(),
         };
-        FfmpegDecoder::has_hardware(self).map_err(|reason| unavailable(&reason))?;
-        self.look_for_devices().map_err(unavailable)
+        // Devices first: asking FFmpeg means loading it.
+        self.look_for_devices().map_err(unavailable)?;
+        FfmpegDecoder::has_hardware(self).map_err(|reason| unavailable(&reason))
     }
 
     #[cfg(target_os = "linux")]
     fn look_for_devices(self) -> Result<(), &'static str> {
+        let has_nvidia = || std::path::Path::new("/dev/nvidiactl").exists();
         let has_render_node = || {
             std::fs::read_dir("/dev/dri").is_ok_and(|mut entries| {
                 entries.any(|entry| {
@@ -113,9 +115,12 @@ impl DecoderKind {
             Self::Vaapi if !has_render_node() => {
                 Err("there is no graphics device under /dev/dri that programs may draw with")
             }
-            Self::Nvdec if !std::path::Path::new("/dev/nvidiactl").exists() => {
-                Err("NVIDIA's driver is not loaded")
+            Self::Nvdec if !has_nvidia() => Err("NVIDIA's driver is not loaded"),
+            Self::VulkanVideo if !has_render_node() && !has_nvidia() => {
+                Err("there is no graphics device under /dev that programs may draw with")
             }
+            Self::VideoToolbox => Err("it is a part of macOS"),
+            Self::D3d11va => Err("it is a part of Windows"),
             _ => Ok(()),
         }
     }

@@ -7,11 +7,10 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use ffmpeg_next as ffmpeg;
-use ffmpeg_next::ffi;
-
 use super::device_picture::{DevicePicture, HardwarePicture, Import, ImportError};
 use super::ffmpeg_hardware::DeviceReference;
+use super::ffmpeg_library as ffi;
+use super::ffmpeg_types::Frame;
 use crate::geometry::Size;
 
 /// A texture in an array of textures. What writes it is under way on the device.
@@ -90,7 +89,7 @@ impl Drop for HeldContext<'_> {
 /// # Safety
 /// The frame is one of Direct3D 11's, of these frames.
 pub(super) unsafe fn lend(
-    frame: &ffmpeg::frame::Video,
+    frame: &Frame,
     frames: *mut ffi::AVHWFramesContext,
     import: &mut Import<'_>,
 ) -> Result<DevicePicture, ImportError> {
@@ -117,7 +116,7 @@ pub(super) unsafe fn lend(
         (Arc::new(device), pointer((*raw).data[0].cast())?, slice)
     };
     import(&HardwarePicture::Direct3d(Direct3dPicture {
-        size: Size::new(frame.width(), frame.height()),
+        size: frame.size(),
         texture,
         slice,
         device: &device,

@@ -1,15 +1,15 @@
 //! H.264 by FFmpeg, in software and by its hardware decoders.
 
+use std::ffi::c_int;
 use std::sync::Arc;
-
-use ffmpeg_next as ffmpeg;
 
 use super::annex_b;
 use super::device_picture::{MAX_LENT, Sharing};
 use super::ffmpeg_hardware::{self, HardwareFormat};
+use super::ffmpeg_types::{Codec, Context, Frame};
 use super::frame::{ColorDescription, YuvFrame};
-use super::{DecoderKind, DecoderLimits, PictureImporter, VideoDecoder, VideoError, ffmpeg_log};
-use crate::geometry::Size;
+use super::{DecoderKind, DecoderLimits, PictureImporter, VideoDecoder, VideoError};
+use super::{ffmpeg_log, ffmpeg_types};
 
 /// More slice threads than this do not pay: servers send four slices at most.
 const MAX_THREADS: usize = 4;
@@ -17,7 +17,7 @@ const MAX_THREADS: usize = 4;
 /// FFmpeg's own H.264 decoder. Threads share the slices of a picture, never pictures, which would
 /// delay each by as many as there are threads.
 pub struct FfmpegDecoder {
-    decoder: ffmpeg::decoder::Video,
+    decoder: Context,
     limits: DecoderLimits,
     kind: DecoderKind,
     /// Where hardware decodes: the form of its pictures.
@@ -50,7 +50,7 @@ impl FfmpegDecoder {
 
     /// Whether this FFmpeg can use hardware of a kind, be it there or not; else what is missing.
     pub(super) fn has_hardware(kind: DecoderKind) -> Result<(), String> {
-        hardware_format(&software_codec()?, kind).map(|_| ())
+        hardware_format(software_codec()?, kind).map(|_| ())
     }
 
     fn open(
@@ -58,43 +58,36 @@ impl FfmpegDecoder {
         limits: DecoderLimits,
         importer: Option<Arc<dyn PictureImporter>>,
     ) -> Result<Self, VideoError> {
-        ffmpeg_log::install();
         let unavailable = |reason: String| VideoError::Unavailable {
             backend: kind.name(),
             reason,
         };
         let codec = software_codec().map_err(unavailable)?;
-        let mut context = ffmpeg::codec::Context::new_with_codec(codec);
-        context.set_flags(ffmpeg::codec::Flags::LOW_DELAY);
+        ffmpeg_log::install();
+        let mut decoder = Context::new(codec).map_err(|error| unavailable(error.to_string()))?;
         let hardware = if kind.is_hardware() {
             let extra = importer.as_ref().map_or(0, |_| MAX_LENT);
-            let format = hardware_format(&codec, kind).map_err(unavailable)?;
-            ffmpeg_hardware::attach(&mut context, kind, format, importer.as_ref(), extra)
+            let format = hardware_format(codec, kind).map_err(unavailable)?;
+            ffmpeg_hardware::attach(&mut decoder, kind, format, importer.as_ref(), extra)
                 .map_err(|error| unavailable(format!("no device of it opens: {error}")))?;
             Some(format)
         } else {
             None
         };
-        #[allow(clippy::needless_update, reason = "before FFmpeg 6 there is a third")]
-        context.set_threading(ffmpeg::threading::Config {
-            kind: ffmpeg::threading::Type::Slice,
-            // Hardware has its own.
-            count: match hardware {
-                Some(_) => 1,
-                None => std::thread::available_parallelism()
-                    .map_or(1, usize::from)
-                    .min(MAX_THREADS),
-            },
-            ..Default::default()
+        decoder.set_low_delay(match hardware {
+            // Hardware has its own threads.
+            Some(_) => 1,
+            None => std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(MAX_THREADS) as c_int,
         });
-        let mut options = ffmpeg::Dictionary::new();
-        // The region mask crops, and auxiliary views have samples where a main view is cropped.
-        options.set("apply_cropping", "0");
-        options.set("max_pixels", &limits.max_pixels.to_string());
-        let decoder = context
-            .decoder()
-            .open_as_with(codec, options)
-            .and_then(|opened| opened.video())
+        let options = [
+            // The region mask crops, and auxiliary views have samples where a main view is cropped.
+            (c"apply_cropping", "0".to_owned()),
+            (c"max_pixels", limits.max_pixels.to_string()),
+        ];
+        decoder
+            .open(&options)
             .map_err(|error| unavailable(error.to_string()))?;
         Ok(Self {
             decoder,
@@ -106,13 +99,13 @@ impl FfmpegDecoder {
     }
 
     /// A picture that hardware decoded, where it is or copied into memory.
-    fn take(&mut self, frame: ffmpeg::frame::Video) -> Result<YuvFrame, VideoError> {
+    fn take(&mut self, frame: Frame) -> Result<YuvFrame, VideoError> {
         if let Some(sharing) = &mut self.sharing
-            && let Ok(kept) = ffmpeg_hardware::another(&frame)
+            && let Ok(kept) = frame.another()
         {
-            let (kind, size) = (self.kind, Size::new(frame.width(), frame.height()));
+            let kind = self.kind;
             let shared = sharing.share(
-                size,
+                frame.size(),
                 ColorDescription::of_ffmpeg(&frame),
                 |import| ffmpeg_hardware::lend(&frame, kind, import),
                 move || copied(&kept, kind),
@@ -133,7 +126,7 @@ impl FfmpegDecoder {
 }
 
 /// A picture of the hardware, copied into memory.
-fn copied(frame: &ffmpeg::frame::Video, kind: DecoderKind) -> Result<YuvFrame, VideoError> {
+fn copied(frame: &Frame, kind: DecoderKind) -> Result<YuvFrame, VideoError> {
     let copy = ffmpeg_hardware::transfer(frame).map_err(|error| VideoError::Stream {
         backend: kind.name(),
         reason: format!("the picture does not come out: {error}"),
@@ -143,11 +136,11 @@ fn copied(frame: &ffmpeg::frame::Video, kind: DecoderKind) -> Result<YuvFrame, V
 
 /// The decoder that hardware is attached to. By name: asked for H.264, a build may offer the
 /// decoder of some hardware.
-fn software_codec() -> Result<ffmpeg::Codec, String> {
-    ffmpeg::decoder::find_by_name("h264").ok_or_else(|| "it has no decoder named h264".into())
+fn software_codec() -> Result<Codec, String> {
+    Codec::decoder(c"h264")
 }
 
-fn hardware_format(codec: &ffmpeg::Codec, kind: DecoderKind) -> Result<HardwareFormat, String> {
+fn hardware_format(codec: Codec, kind: DecoderKind) -> Result<HardwareFormat, String> {
     HardwareFormat::of(codec, kind).ok_or_else(|| {
         format!(
             "the FFmpeg of this system ({}) was built without it",
@@ -156,11 +149,13 @@ fn hardware_format(codec: &ffmpeg::Codec, kind: DecoderKind) -> Result<HardwareF
     })
 }
 
-/// The version of the FFmpeg that runs, which may be newer than the one that Oriel was built with.
+/// The version of the FFmpeg that runs, which may be newer than the one that Oriel was built with;
+/// or why there is none.
 pub fn ffmpeg_version() -> String {
-    let version = ffmpeg::codec::version();
-    let [_, major, minor, micro] = version.to_be_bytes();
-    format!("libavcodec {major}.{minor}.{micro}")
+    match ffmpeg_types::version() {
+        Ok([major, minor, micro]) => format!("libavcodec {major}.{minor}.{micro}"),
+        Err(reason) => reason.to_owned(),
+    }
 }
 
 impl VideoDecoder for FfmpegDecoder {
@@ -169,21 +164,17 @@ impl VideoDecoder for FfmpegDecoder {
             return Ok(None);
         }
         annex_b::check(annex_b, &self.limits)?;
-        let packet = ffmpeg::Packet::copy(annex_b);
         self.decoder
-            .send_packet(&packet)
+            .send(annex_b)
             .map_err(|error| self.stream_error(error))?;
         // One access unit makes one picture; should more come, the newest is the one to show.
         let mut newest = None;
-        loop {
-            let mut frame = ffmpeg::frame::Video::empty();
-            match self.decoder.receive_frame(&mut frame) {
-                Ok(()) => newest = Some(frame),
-                Err(ffmpeg::Error::Other {
-                    errno: ffmpeg::error::EAGAIN,
-                }) => break,
-                Err(error) => return Err(self.stream_error(error)),
-            }
+        while let Some(frame) = self
+            .decoder
+            .receive()
+            .map_err(|error| self.stream_error(error))?
+        {
+            newest = Some(frame);
         }
         match (newest, self.hardware) {
             (Some(frame), Some(format)) if format.is_of(&frame) => self.take(frame).map(Some),

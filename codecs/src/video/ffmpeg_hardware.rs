@@ -1,4 +1,4 @@
-//! FFmpeg's hardware decoders: what its safe crate has no calls for.
+//! FFmpeg's hardware decoders.
 //!
 //! Unsafe, because the device, the choice of a format, the transfer out of the device's memory and
 //! the way to where a picture lies in it are offered by FFmpeg's C interface alone.
@@ -12,17 +12,14 @@ use std::{
     sync::OnceLock,
 };
 
-use ffmpeg_next as ffmpeg;
-use ffmpeg_next::ffi;
-
 use super::DecoderKind;
 #[cfg(target_os = "linux")]
 use super::device_picture::{
     CudaDevice, CudaPicture, CudaPlane, DmaBufPicture, DmaBufPlane, HardwarePicture,
 };
 use super::device_picture::{DevicePicture, Import, ImportError, PictureImporter};
-#[cfg(target_os = "linux")]
-use crate::geometry::Size;
+use super::ffmpeg_library as ffi;
+use super::ffmpeg_types::{Codec, Context, FfmpegError, Frame};
 
 /// The form in which a hardware decoder's pictures lie in its own memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +27,7 @@ pub(super) struct HardwareFormat(c_int);
 
 impl HardwareFormat {
     /// How `codec` decodes by the hardware of this kind; `None` where this FFmpeg was built without.
-    pub(super) fn of(codec: &ffmpeg::Codec, kind: DecoderKind) -> Option<Self> {
+    pub(super) fn of(codec: Codec, kind: DecoderKind) -> Option<Self> {
         let wanted = device_type(kind)?;
         (0..)
             .map_while(|index| {
@@ -46,9 +43,8 @@ impl HardwareFormat {
     }
 
     /// True where the frame lies in the hardware's memory, in this form.
-    pub(super) fn is_of(self, frame: &ffmpeg::frame::Video) -> bool {
-        // SAFETY: the pointer is to the frame that is borrowed here.
-        unsafe { (*frame.as_ptr()).format == self.0 }
+    pub(super) fn is_of(self, frame: &Frame) -> bool {
+        frame.format() == self.0
     }
 }
 
@@ -67,12 +63,12 @@ fn device_type(kind: DecoderKind) -> Option<ffi::AVHWDeviceType> {
 /// Has a decoder that is not open yet decode on the system's default device of a kind, or on the one
 /// that `importer` offers, and on nothing else. So many pictures more than it needs may be kept by others at a time.
 pub(super) fn attach(
-    context: &mut ffmpeg::codec::Context,
+    context: &mut Context,
     kind: DecoderKind,
     format: HardwareFormat,
     importer: Option<&Arc<dyn PictureImporter>>,
     extra_frames: usize,
-) -> Result<(), ffmpeg::Error> {
+) -> Result<(), FfmpegError> {
     let device = match offered_device(kind, importer) {
         Some(device) => device,
         None => default_device(kind)?,
@@ -96,17 +92,14 @@ pub(super) fn attach(
 }
 
 /// The only reference to the system's default device of a kind.
-fn default_device(kind: DecoderKind) -> Result<*mut ffi::AVBufferRef, ffmpeg::Error> {
-    let device_type = device_type(kind).ok_or(ffmpeg::Error::DecoderNotFound)?;
+fn default_device(kind: DecoderKind) -> Result<*mut ffi::AVBufferRef, FfmpegError> {
+    let device_type = device_type(kind).ok_or(FfmpegError::INVALID)?;
     let mut device = ptr::null_mut();
     // SAFETY: `device` is written on success alone; no name and no options mean the default.
-    let code = unsafe {
+    FfmpegError::check(unsafe {
         ffi::av_hwdevice_ctx_create(&mut device, device_type, ptr::null(), ptr::null_mut(), 0)
-    };
-    match code {
-        0.. => Ok(device),
-        code => Err(code.into()),
-    }
+    })?;
+    Ok(device)
 }
 
 /// The only reference to FFmpeg's device on the one that is drawn with. Where it has none, pictures
@@ -202,8 +195,10 @@ impl DeviceReference {
 
 impl Drop for DeviceReference {
     fn drop(&mut self) {
-        // SAFETY: the reference is this one's own; null, which stands for none, is passed over.
-        unsafe { ffi::av_buffer_unref(&mut self.0) };
+        if !self.0.is_null() {
+            // SAFETY: the reference is this one's own.
+            unsafe { ffi::av_buffer_unref(&mut self.0) };
+        }
     }
 }
 
@@ -213,23 +208,13 @@ impl std::fmt::Debug for DeviceReference {
     }
 }
 
-/// Another reference to a picture, which stays where it is.
-pub(super) fn another(frame: &ffmpeg::frame::Video) -> Result<ffmpeg::frame::Video, ffmpeg::Error> {
-    let mut other = ffmpeg::frame::Video::empty();
-    // SAFETY: both frames are valid, and the new one is empty.
-    match unsafe { ffi::av_frame_ref(other.as_mut_ptr(), frame.as_ptr()) } {
-        0.. => Ok(other),
-        code => Err(code.into()),
-    }
-}
-
 /// Hands `import` a picture where it lies in the hardware's memory.
 #[cfg_attr(
     not(any(target_os = "linux", windows)),
     expect(unused_variables, reason = "there is no way to any decoder's pictures")
 )]
 pub(super) fn lend(
-    frame: &ffmpeg::frame::Video,
+    frame: &Frame,
     kind: DecoderKind,
     import: &mut Import<'_>,
 ) -> Result<DevicePicture, ImportError> {
@@ -267,13 +252,11 @@ pub(super) fn lend(
 /// The frame is one of VAAPI's, of this device.
 #[cfg(target_os = "linux")]
 unsafe fn lend_dma_bufs(
-    frame: &ffmpeg::frame::Video,
+    frame: &Frame,
     device: *mut ffi::AVHWDeviceContext,
     import: &mut Import<'_>,
 ) -> Result<DevicePicture, ImportError> {
-    let failed = |what: &str, code: c_int| {
-        ImportError(format!("{what} fails: {}", ffmpeg::Error::from(code)))
-    };
+    let failed = |error: FfmpegError| ImportError(format!("exporting the surface fails: {error}"));
     // SAFETY: as the caller says. A surface's number stands in the place of the fourth plane's
     // address.
     unsafe {
@@ -281,7 +264,7 @@ unsafe fn lend_dma_bufs(
         let surface = (*frame.as_ptr()).data[3].addr() as c_uint;
         synchronise((*vaapi).display.cast(), surface)?;
     }
-    let mut mapped = ffmpeg::frame::Video::empty();
+    let mut mapped = Frame::new().map_err(failed)?;
     // SAFETY: both frames are valid and different ones. The mapping is undone when the new one is
     // dropped, at the end of this function: whoever imports the buffers has its own handles by then.
     let code = unsafe {
@@ -289,9 +272,7 @@ unsafe fn lend_dma_bufs(
         let flags = ffi::AV_HWFRAME_MAP_READ as c_int;
         ffi::av_hwframe_map(mapped.as_mut_ptr(), frame.as_ptr(), flags)
     };
-    if code < 0 {
-        return Err(failed("exporting the surface", code));
-    }
+    FfmpegError::check(code).map_err(failed)?;
     // SAFETY: in this format the first plane's address is that of the description, which lives as
     // long as the frame.
     let description = unsafe {
@@ -319,7 +300,7 @@ unsafe fn lend_dma_bufs(
     };
     match (description.nb_layers, plane(0, LUMA), plane(1, CHROMA)) {
         (2, Some(luma), Some(chroma)) => import(&HardwarePicture::DmaBuf(DmaBufPicture {
-            size: Size::new(frame.width(), frame.height()),
+            size: frame.size(),
             luma,
             chroma,
         })),
@@ -368,7 +349,7 @@ unsafe fn synchronise(display: *mut c_void, surface: c_uint) -> Result<(), Impor
 /// The frame is one of CUDA's, of these frames.
 #[cfg(target_os = "linux")]
 unsafe fn lend_cuda(
-    frame: &ffmpeg::frame::Video,
+    frame: &Frame,
     frames: *mut ffi::AVHWFramesContext,
     import: &mut Import<'_>,
 ) -> Result<DevicePicture, ImportError> {
@@ -399,7 +380,7 @@ unsafe fn lend_cuda(
         return Err(ImportError::new("a plane is nowhere"));
     }
     import(&HardwarePicture::Cuda(CudaPicture {
-        size: Size::new(frame.width(), frame.height()),
+        size: frame.size(),
         luma,
         chroma,
         device: &device,
@@ -407,48 +388,43 @@ unsafe fn lend_cuda(
 }
 
 /// Copies a picture out of the hardware's memory, with all that is known about it.
-pub(super) fn transfer(
-    frame: &ffmpeg::frame::Video,
-) -> Result<ffmpeg::frame::Video, ffmpeg::Error> {
-    let mut copy = ffmpeg::frame::Video::empty();
+pub(super) fn transfer(frame: &Frame) -> Result<Frame, FfmpegError> {
+    let mut copy = Frame::new()?;
     // SAFETY: both frames are valid and different ones; FFmpeg allocates the empty one in the
     // format that the hardware gives most easily. It looks at the other's hardware context without
     // asking whether there is one, so that is done here.
-    let code = unsafe {
+    unsafe {
         let (to, from) = (copy.as_mut_ptr(), frame.as_ptr());
         if (*from).hw_frames_ctx.is_null() {
-            return Err(ffmpeg::Error::InvalidData);
+            return Err(FfmpegError::INVALID);
         }
-        match ffi::av_hwframe_transfer_data(to, from, 0) {
-            0.. => ffi::av_frame_copy_props(to, from),
-            code => code,
-        }
-    };
-    match code {
-        0.. => Ok(copy),
-        code => Err(code.into()),
+        FfmpegError::check(ffi::av_hwframe_transfer_data(to, from, 0))?;
+        FfmpegError::check(ffi::av_frame_copy_props(to, from))?;
     }
+    Ok(copy)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Size;
     use crate::video::HardwarePicture;
 
     #[test]
     fn software_has_no_hardware_format() {
-        let codec = ffmpeg::decoder::find_by_name("h264").unwrap();
+        let codec = Codec::decoder(c"h264").unwrap();
         for kind in DecoderKind::SOFTWARE {
-            assert_eq!(HardwareFormat::of(&codec, kind), None);
+            assert_eq!(HardwareFormat::of(codec, kind), None);
         }
     }
 
     #[test]
     fn a_picture_in_memory_is_not_mistaken_for_one_of_the_hardware() {
-        let codec = ffmpeg::decoder::find_by_name("h264").unwrap();
-        let frame = ffmpeg::frame::Video::new(ffmpeg::format::Pixel::NV12, 16, 16);
+        let codec = Codec::decoder(c"h264").unwrap();
+        let frame =
+            Frame::with_buffer(ffi::AVPixelFormat::AV_PIX_FMT_NV12, Size::new(16, 16)).unwrap();
         for kind in DecoderKind::ALL {
-            if let Some(format) = HardwareFormat::of(&codec, kind) {
+            if let Some(format) = HardwareFormat::of(codec, kind) {
                 assert!(!format.is_of(&frame), "{kind}");
             }
         }
@@ -459,6 +435,6 @@ mod tests {
         for kind in DecoderKind::ALL {
             assert!(lend(&frame, kind, &mut import).is_err());
         }
-        assert!(transfer(&ffmpeg::frame::Video::empty()).is_err());
+        assert!(transfer(&Frame::new().unwrap()).is_err());
     }
 }

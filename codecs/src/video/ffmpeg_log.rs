@@ -3,18 +3,13 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Once;
 
-use ffmpeg_next::ffi;
-
-/// How a `va_list` is handed to a function: where it is an array, by the address of its element.
-#[cfg(all(target_arch = "x86_64", unix))]
-type VaList = *mut ffi::__va_list_tag;
-#[cfg(not(all(target_arch = "x86_64", unix)))]
-type VaList = ffi::va_list;
+use super::ffmpeg_library as ffi;
 
 /// Longest line that is kept.
 const LINE_BYTES: usize = 512;
 
-/// Sends what FFmpeg would print to `tracing`, target `ffmpeg`, for the whole process.
+/// Sends what FFmpeg would print to `tracing`, target `ffmpeg`, for the whole process. Only where
+/// FFmpeg is loaded.
 ///
 /// All of it is about what a peer sent, so nothing is louder than `debug`.
 pub(super) fn install() {
@@ -30,7 +25,7 @@ unsafe extern "C" fn forward(
     context: *mut c_void,
     level: c_int,
     format: *const c_char,
-    arguments: VaList,
+    arguments: ffi::VaList,
 ) {
     let is_error = level <= ffi::AV_LOG_ERROR;
     let is_wanted = if is_error {

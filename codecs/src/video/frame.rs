@@ -1,11 +1,12 @@
 //! Decoded pictures.
 
+use std::ffi::c_int;
 use std::sync::{Arc, OnceLock};
-
-use ffmpeg_next as ffmpeg;
 
 use super::VideoError;
 use super::device_picture::DevicePicture;
+use super::ffmpeg_library as ffi;
+use super::ffmpeg_types::Frame;
 use crate::geometry::Size;
 use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes};
 
@@ -23,11 +24,11 @@ pub struct YuvFrame {
 
 enum Storage {
     /// Three planes in FFmpeg's memory.
-    Planar(ffmpeg::frame::Video),
+    Planar(Frame),
     /// Luma and interleaved chroma in FFmpeg's memory; the chroma is taken apart when somebody asks
     /// for its planes.
     SemiPlanar {
-        frame: ffmpeg::frame::Video,
+        frame: Frame,
         separated: OnceLock<(Vec<u8>, Vec<u8>)>,
     },
     Owned(Yuv420Picture),
@@ -61,24 +62,23 @@ impl OnDevice {
 
 impl YuvFrame {
     /// Takes a picture that FFmpeg decoded, by reference.
-    pub(super) fn from_ffmpeg(frame: ffmpeg::frame::Video) -> Result<Self, VideoError> {
-        use ffmpeg::format::Pixel;
+    pub(super) fn from_ffmpeg(frame: Frame) -> Result<Self, VideoError> {
+        const PLANAR: [c_int; 2] = [
+            ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as c_int,
+            ffi::AVPixelFormat::AV_PIX_FMT_YUVJ420P as c_int,
+        ];
+        const SEMI_PLANAR: c_int = ffi::AVPixelFormat::AV_PIX_FMT_NV12 as c_int;
         let color = ColorDescription::of_ffmpeg(&frame);
         let storage = match frame.format() {
-            Pixel::YUV420P | Pixel::YUVJ420P => Storage::Planar(frame),
-            Pixel::NV12 => Storage::SemiPlanar {
+            format if PLANAR.contains(&format) => Storage::Planar(frame),
+            SEMI_PLANAR => Storage::SemiPlanar {
                 frame,
                 separated: OnceLock::new(),
             },
-            other => return Err(VideoError::PixelFormat(format!("{other:?}"))),
+            other => return Err(VideoError::PixelFormat(name_of(other))),
         };
         let is_whole = match &storage {
-            Storage::SemiPlanar { frame, .. } => pairs(frame).is_some_and(|pairs| {
-                let size = Size::new(frame.width(), frame.height());
-                let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
-                let wanted = Size::new(half.width * 2, half.height);
-                lent(frame, 0).is_some() && pairs.size() == wanted
-            }),
+            Storage::SemiPlanar { frame, .. } => pairs(frame).is_some() && luma(frame).is_some(),
             storage => storage.planes().is_some(),
         };
         if !is_whole {
@@ -143,21 +143,17 @@ impl YuvFrame {
     pub fn to_semi_planar(&self) -> Self {
         let planes = self.planes();
         let size = planes.size();
-        let mut frame =
-            ffmpeg::frame::Video::new(ffmpeg::format::Pixel::NV12, size.width, size.height);
-        let stride = frame.stride(0);
-        for (row, y) in frame.data_mut(0).chunks_mut(stride).zip(0..) {
-            if let Some(from) = planes.luma().row(y) {
-                row[..from.len()].copy_from_slice(from);
-            }
+        let mut frame = Frame::with_buffer(ffi::AVPixelFormat::AV_PIX_FMT_NV12, size)
+            .expect("FFmpeg is there in tests");
+        for y in 0..size.height {
+            frame.write_row(0, size, y, planes.luma().row(y).unwrap_or_default());
         }
-        let stride = frame.stride(1);
-        for (row, y) in frame.data_mut(1).chunks_mut(stride).zip(0..) {
-            if let (Some(cb), Some(cr)) = (planes.cb().row(y), planes.cr().row(y)) {
-                for (pair, (&cb, &cr)) in row.as_chunks_mut().0.iter_mut().zip(cb.iter().zip(cr)) {
-                    *pair = [cb, cr];
-                }
-            }
+        let pairs = pair_size(size);
+        for y in 0..pairs.height {
+            let cb = planes.cb().row(y).unwrap_or_default();
+            let cr = planes.cr().row(y).unwrap_or_default();
+            let row: Vec<u8> = cb.iter().zip(cr).flat_map(|(&cb, &cr)| [cb, cr]).collect();
+            frame.write_row(1, pairs, y, &row);
         }
         Self {
             storage: Arc::new(Storage::SemiPlanar {
@@ -198,7 +194,7 @@ impl YuvFrame {
     pub fn luma(&self) -> Plane<'_> {
         match &*self.storage {
             Storage::SemiPlanar { frame, .. } => {
-                lent(frame, 0).expect("the plane was looked at when the frame was made")
+                luma(frame).expect("the plane was looked at when the frame was made")
             }
             Storage::OnDevice(on_device) => match on_device.in_memory() {
                 Ok(frame) => frame.luma(),
@@ -238,7 +234,10 @@ impl Storage {
     fn planes(&self) -> Option<Yuv420Planes<'_>> {
         match self {
             Self::Planar(frame) => {
-                Yuv420Planes::new(lent(frame, 0)?, lent(frame, 1)?, lent(frame, 2)?)
+                let size = frame.size();
+                let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+                let chroma = |index| frame.plane(index, half);
+                Yuv420Planes::new(luma(frame)?, chroma(1)?, chroma(2)?)
             }
             Self::SemiPlanar { frame, separated } => {
                 let pairs = pairs(frame)?;
@@ -246,7 +245,7 @@ impl Storage {
                 let (cb, cr) = separated.get_or_init(|| separate(&pairs, half));
                 let stride_bytes = half.width as usize;
                 Yuv420Planes::new(
-                    lent(frame, 0)?,
+                    luma(frame)?,
                     Plane::new(cb, half, stride_bytes)?,
                     Plane::new(cr, half, stride_bytes)?,
                 )
@@ -263,22 +262,42 @@ impl Storage {
     }
 }
 
-/// A plane of single samples in FFmpeg's memory.
-fn lent(frame: &ffmpeg::frame::Video, index: usize) -> Option<Plane<'_>> {
-    if index >= frame.planes() {
-        return None;
-    }
-    let size = Size::new(frame.plane_width(index), frame.plane_height(index));
-    Plane::new(frame.data(index), size, frame.stride(index))
+/// One sample a pixel, in FFmpeg's memory.
+fn luma(frame: &Frame) -> Option<Plane<'_>> {
+    frame.plane(0, frame.size())
 }
 
 /// The chroma plane of NV12: rows of `cb cr cb cr …`.
-fn pairs(frame: &ffmpeg::frame::Video) -> Option<Plane<'_>> {
-    if frame.planes() < 2 {
-        return None;
-    }
-    let size = Size::new(frame.plane_width(1).checked_mul(2)?, frame.plane_height(1));
-    Plane::new(frame.data(1), size, frame.stride(1))
+fn pairs(frame: &Frame) -> Option<Plane<'_>> {
+    frame.plane(1, pair_size(frame.size()))
+}
+
+/// Bytes a row and rows of interleaved chroma.
+fn pair_size(size: Size) -> Size {
+    Size::new(size.width.div_ceil(2) * 2, size.height.div_ceil(2))
+}
+
+/// What people call a form of samples that a decoder of H.264 may give.
+fn name_of(format: c_int) -> String {
+    use ffi::AVPixelFormat::*;
+    let known = [
+        (AV_PIX_FMT_GRAY8, "greyscale"),
+        (AV_PIX_FMT_YUV422P, "4:2:2"),
+        (AV_PIX_FMT_YUVJ422P, "4:2:2"),
+        (AV_PIX_FMT_YUV444P, "4:4:4"),
+        (AV_PIX_FMT_YUVJ444P, "4:4:4"),
+        (AV_PIX_FMT_GBRP, "RGB"),
+        (AV_PIX_FMT_YUV420P10LE, "4:2:0 of 10 bits"),
+        (AV_PIX_FMT_YUV422P10LE, "4:2:2 of 10 bits"),
+        (AV_PIX_FMT_YUV444P10LE, "4:4:4 of 10 bits"),
+    ];
+    known
+        .into_iter()
+        .find(|&(number, _)| number as c_int == format)
+        .map_or_else(
+            || format!("that has FFmpeg's number {format}"),
+            |(_, name)| name.to_owned(),
+        )
 }
 
 /// Interleaved chroma as two planes without gaps.
@@ -307,19 +326,24 @@ pub struct ColorDescription {
 
 impl ColorDescription {
     /// What FFmpeg found in the stream.
-    pub(super) fn of_ffmpeg(frame: &ffmpeg::frame::Video) -> Self {
+    pub(super) fn of_ffmpeg(frame: &Frame) -> Self {
+        use ffi::{AVColorRange as Range, AVColorSpace as Space};
+        const LIMITED: c_int = Range::AVCOL_RANGE_MPEG as c_int;
+        const FULL: c_int = Range::AVCOL_RANGE_JPEG as c_int;
+        const BT709: c_int = Space::AVCOL_SPC_BT709 as c_int;
+        const BT470BG: c_int = Space::AVCOL_SPC_BT470BG as c_int;
+        const SMPTE170M: c_int = Space::AVCOL_SPC_SMPTE170M as c_int;
+        const UNSPECIFIED: c_int = Space::AVCOL_SPC_UNSPECIFIED as c_int;
         Self {
             range: match frame.color_range() {
-                ffmpeg::color::Range::Unspecified => ColorRange::Unspecified,
-                ffmpeg::color::Range::MPEG => ColorRange::Limited,
-                ffmpeg::color::Range::JPEG => ColorRange::Full,
+                LIMITED => ColorRange::Limited,
+                FULL => ColorRange::Full,
+                _ => ColorRange::Unspecified,
             },
             matrix: match frame.color_space() {
-                ffmpeg::color::Space::BT709 => ColorMatrix::Bt709,
-                ffmpeg::color::Space::BT470BG | ffmpeg::color::Space::SMPTE170M => {
-                    ColorMatrix::Bt601
-                }
-                ffmpeg::color::Space::Unspecified => ColorMatrix::Unspecified,
+                BT709 => ColorMatrix::Bt709,
+                BT470BG | SMPTE170M => ColorMatrix::Bt601,
+                UNSPECIFIED => ColorMatrix::Unspecified,
                 _ => ColorMatrix::Other,
             },
         }
@@ -358,15 +382,21 @@ mod tests {
 
     #[test]
     fn interleaved_chroma_is_taken_apart_and_luma_is_lent() {
-        let mut frame = ffmpeg::frame::Video::new(ffmpeg::format::Pixel::NV12, 6, 4);
-        let stride = frame.stride(1);
-        for (y, row) in frame.data_mut(1).chunks_mut(stride).enumerate() {
-            for x in 0..3 {
-                row[x * 2] = (y * 16 + x) as u8;
-                row[x * 2 + 1] = 100 + (y * 16 + x) as u8;
-            }
+        let size = Size::new(6, 4);
+        let mut frame = Frame::with_buffer(ffi::AVPixelFormat::AV_PIX_FMT_NV12, size).unwrap();
+        for y in 0..2 {
+            let start = y as u8 * 16;
+            let row = [
+                start,
+                100 + start,
+                start + 1,
+                101 + start,
+                start + 2,
+                102 + start,
+            ];
+            frame.write_row(1, Size::new(6, 2), y, &row);
         }
-        let luma_at = frame.data(0).as_ptr();
+        let luma_at = frame.plane(0, size).unwrap().data().as_ptr();
         let frame = YuvFrame::from_ffmpeg(frame).unwrap();
         assert_eq!(frame.luma().data().as_ptr(), luma_at);
         let pairs = frame.interleaved_chroma().unwrap();
@@ -380,8 +410,9 @@ mod tests {
 
     #[test]
     fn other_formats_are_refused_by_name() {
-        let frame = ffmpeg::frame::Video::new(ffmpeg::format::Pixel::YUV444P, 16, 16);
+        let format = ffi::AVPixelFormat::AV_PIX_FMT_YUV444P;
+        let frame = Frame::with_buffer(format, Size::new(16, 16)).unwrap();
         let error = YuvFrame::from_ffmpeg(frame).unwrap_err();
-        assert!(matches!(error, VideoError::PixelFormat(name) if name == "YUV444P"));
+        assert!(matches!(error, VideoError::PixelFormat(name) if name == "4:4:4"));
     }
 }

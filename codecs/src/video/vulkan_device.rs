@@ -206,12 +206,11 @@ pub(super) mod shared {
     use std::ptr;
     use std::sync::Arc;
 
-    use ffmpeg_next as ffmpeg;
-    use ffmpeg_next::ffi;
-
     use super::{VulkanDevice, VulkanImage, VulkanImageState, VulkanPicture};
     use crate::geometry::Size;
     use crate::video::device_picture::{DevicePicture, HardwarePicture, Import, ImportError};
+    use crate::video::ffmpeg_library as ffi;
+    use crate::video::ffmpeg_types::{FfmpegError, Frame};
 
     /// `VK_FORMAT_G8_B8R8_2PLANE_420_UNORM`.
     const TWO_PLANES: c_int = 1_000_156_003;
@@ -223,7 +222,7 @@ pub(super) mod shared {
     /// FFmpeg's device on one that is open; the only reference to it.
     pub(in crate::video) fn device(
         device: &Arc<VulkanDevice>,
-    ) -> Result<*mut ffi::AVBufferRef, ffmpeg::Error> {
+    ) -> Result<*mut ffi::AVBufferRef, FfmpegError> {
         // SAFETY: FFmpeg gives a device of this type that is its own and not in use yet. The handles
         // and what the names point to live as long as the counted reference to the device, which is
         // given back when FFmpeg's is freed, be it here.
@@ -231,7 +230,7 @@ pub(super) mod shared {
             let mut reference =
                 ffi::av_hwdevice_ctx_alloc(ffi::AVHWDeviceType::AV_HWDEVICE_TYPE_VULKAN);
             if reference.is_null() {
-                return Err(ffmpeg::Error::Unknown);
+                return Err(FfmpegError::NO_MEMORY);
             }
             let context = (*reference).data.cast::<ffi::AVHWDeviceContext>();
             (*context).user_opaque = Arc::into_raw(device.clone()).cast_mut().cast();
@@ -257,13 +256,11 @@ pub(super) mod shared {
                 place.flags = family.flags;
                 (*vulkan).nb_qf += 1;
             }
-            match ffi::av_hwdevice_ctx_init(reference) {
-                0.. => Ok(reference),
-                code => {
-                    ffi::av_buffer_unref(&mut reference);
-                    Err(code.into())
-                }
+            let started = FfmpegError::check(ffi::av_hwdevice_ctx_init(reference));
+            if started.is_err() {
+                ffi::av_buffer_unref(&mut reference);
             }
+            started.map(|()| reference)
         }
     }
 
@@ -297,7 +294,7 @@ pub(super) mod shared {
     /// # Safety
     /// The frame is one of Vulkan's, of these frames.
     pub(in crate::video) unsafe fn lend(
-        frame: &ffmpeg::frame::Video,
+        frame: &Frame,
         frames: *mut ffi::AVHWFramesContext,
         import: &mut Import<'_>,
     ) -> Result<DevicePicture, ImportError> {
@@ -320,11 +317,12 @@ pub(super) mod shared {
                 Size::new(side((*frames).width), side((*frames).height)),
             )
         };
-        let kept = super::super::ffmpeg_hardware::another(frame)
+        let kept = frame
+            .another()
             .map_err(|error| ImportError(error.to_string()))?;
         let image: Arc<dyn VulkanImage> = Arc::new(LentImage(kept));
         import(&HardwarePicture::Vulkan(VulkanPicture {
-            size: Size::new(frame.width(), frame.height()),
+            size: frame.size(),
             image_size,
             device,
             image: &image,
@@ -332,7 +330,7 @@ pub(super) mod shared {
     }
 
     /// A frame that `lend` has looked at.
-    struct LentImage(ffmpeg::frame::Video);
+    struct LentImage(Frame);
 
     impl std::fmt::Debug for LentImage {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -363,11 +361,11 @@ pub(super) mod shared {
     struct LockedFrame<'a> {
         frames: *mut ffi::AVHWFramesContext,
         image: *mut ffi::AVVkFrame,
-        _frame: &'a ffmpeg::frame::Video,
+        _frame: &'a Frame,
     }
 
     impl<'a> LockedFrame<'a> {
-        fn new(frame: &'a ffmpeg::frame::Video) -> Self {
+        fn new(frame: &'a Frame) -> Self {
             // SAFETY: only a frame of Vulkan's gets here. What it is of lives as long as it, and has
             // functions for locking since it was initialised.
             unsafe {

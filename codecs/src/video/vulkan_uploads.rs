@@ -13,7 +13,7 @@ pub struct VulkanUploads {
     frames: super::ffmpeg_hardware::DeviceReference,
     sharing: super::device_picture::Sharing,
     /// What was uploaded: FFmpeg reads it when it comes to it.
-    uploaded: Vec<ffmpeg_next::frame::Video>,
+    uploaded: Vec<super::ffmpeg_types::Frame>,
 }
 
 /// There are none: this FFmpeg takes no device of others.
@@ -44,16 +44,14 @@ impl VulkanUploads {
 
 #[cfg(ffmpeg_vulkan)]
 mod uploading {
-    use ffmpeg_next as ffmpeg;
-    use ffmpeg_next::ffi;
-
     use super::*;
     use crate::video::{
         device_picture::Sharing,
         ffmpeg_hardware::{self, DeviceReference},
+        ffmpeg_library as ffi,
+        ffmpeg_types::{FfmpegError, Frame},
         vulkan_device::shared,
     };
-    use crate::yuv::Plane;
 
     impl VulkanUploads {
         /// Opens FFmpeg on the importer's device.
@@ -94,13 +92,15 @@ mod uploading {
             let size = picture.size();
             let picture = picture.to_semi_planar();
             let chroma = picture.interleaved_chroma().ok_or(VideoError::NoPicture)?;
-            let mut memory =
-                ffmpeg::frame::Video::new(ffmpeg::format::Pixel::NV12, size.width, size.height);
+            let mut memory = Frame::with_buffer(ffi::AVPixelFormat::AV_PIX_FMT_NV12, size)
+                .map_err(|_| VideoError::NoPicture)?;
             for (index, plane) in [picture.luma(), chroma].into_iter().enumerate() {
-                let stride = memory.stride(index);
-                copy_rows(&plane, memory.data_mut(index), stride);
+                for y in 0..plane.size().height {
+                    let row = plane.row(y).unwrap_or_default();
+                    memory.write_row(index, plane.size(), y, row);
+                }
             }
-            let mut image = ffmpeg::frame::Video::empty();
+            let mut image = Frame::new().map_err(unavailable)?;
             // SAFETY: the frames are initialised, and both pictures are valid and different ones.
             unsafe {
                 let image = image.as_mut_ptr();
@@ -108,7 +108,7 @@ mod uploading {
                 succeed(ffi::av_hwframe_transfer_data(image, memory.as_ptr(), 0))?;
             }
             self.uploaded.push(memory);
-            let kept = ffmpeg_hardware::another(&image).map_err(unavailable)?;
+            let kept = image.another().map_err(unavailable)?;
             let shared = self.sharing.share(
                 size,
                 picture.color(),
@@ -122,22 +122,11 @@ mod uploading {
         }
     }
 
-    fn copy_rows(plane: &Plane<'_>, to: &mut [u8], stride: usize) {
-        for (y, to) in (0..).zip(to.chunks_mut(stride)) {
-            if let Some(row) = plane.row(y) {
-                to[..row.len()].copy_from_slice(row);
-            }
-        }
-    }
-
     fn succeed(code: i32) -> Result<(), VideoError> {
-        match code {
-            0.. => Ok(()),
-            code => Err(unavailable(code.into())),
-        }
+        FfmpegError::check(code).map_err(unavailable)
     }
 
-    fn unavailable(error: ffmpeg::Error) -> VideoError {
+    fn unavailable(error: FfmpegError) -> VideoError {
         VideoError::Unavailable {
             backend: DecoderKind::VulkanVideo.name(),
             reason: error.to_string(),
