@@ -37,10 +37,6 @@ macro_rules! functions {
             /// The libraries are FFmpeg's, of the versions whose headers this was compiled with, and
             /// are never closed.
             unsafe fn of(libraries: &Libraries) -> Result<Self, libloading::Error> {
-                $($(
-                    // The same types as in the headers.
-                    const _: unsafe extern "C" fn($($type),*) $(-> $result)? = ffmpeg_next::ffi::$name;
-                )*)*
                 // SAFETY: the types are those of the headers, and the caller vouches for the rest.
                 unsafe {
                     Ok(Self {
@@ -51,6 +47,9 @@ macro_rules! functions {
         }
 
         $($(
+            // The same types as in the headers.
+            const _: unsafe extern "C" fn($($type),*) $(-> $result)? = ffmpeg_next::ffi::$name;
+
             /// FFmpeg's function of this name.
             ///
             /// # Safety
