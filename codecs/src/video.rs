@@ -36,6 +36,9 @@ mod ffmpeg_log;
 mod ffmpeg_types;
 mod frame;
 mod openh264;
+#[cfg(target_os = "macos")]
+#[allow(unsafe_code)] // As of the hardware interface, of which it is a part: see the module.
+mod pixel_buffer;
 mod probe;
 mod replay;
 mod sequence_parameters;
@@ -61,6 +64,8 @@ pub use fallback::{Backend, DecoderEvent, FallbackDecoder};
 pub use ffmpeg::{FfmpegDecoder, ffmpeg_version};
 pub use frame::{ColorDescription, ColorMatrix, ColorRange, YuvFrame};
 pub use openh264::OpenH264Decoder;
+#[cfg(target_os = "macos")]
+pub use pixel_buffer::PixelBufferPicture;
 pub use probe::{ProbeError, ProbeReport, probe, probe_decoder};
 pub use surface::{AvcSurfaceDecoder, AvcVersion, DecodedAvc};
 pub use vulkan_device::{

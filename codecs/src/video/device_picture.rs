@@ -36,6 +36,9 @@ pub enum HardwarePicture<'a> {
     /// A texture of Direct3D 11.
     #[cfg(windows)]
     Direct3d(super::direct3d::Direct3dPicture<'a>),
+    /// A pixel buffer of Core Video.
+    #[cfg(target_os = "macos")]
+    PixelBuffer(super::pixel_buffer::PixelBufferPicture<'a>),
     /// An image of a Vulkan device.
     Vulkan(VulkanPicture<'a>),
 }

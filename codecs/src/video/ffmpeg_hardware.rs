@@ -210,7 +210,7 @@ impl std::fmt::Debug for DeviceReference {
 
 /// Hands `import` a picture where it lies in the hardware's memory.
 #[cfg_attr(
-    not(any(target_os = "linux", windows)),
+    not(any(target_os = "linux", target_os = "macos", windows)),
     expect(unused_variables, reason = "there is no way to any decoder's pictures")
 )]
 pub(super) fn lend(
@@ -239,6 +239,8 @@ pub(super) fn lend(
             DecoderKind::Nvdec => lend_cuda(frame, frames, import),
             #[cfg(windows)]
             DecoderKind::D3d11va => super::direct3d::lend(frame, frames, import),
+            #[cfg(target_os = "macos")]
+            DecoderKind::VideoToolbox => super::pixel_buffer::lend(frame, import),
             #[cfg(ffmpeg_vulkan)]
             DecoderKind::VulkanVideo => super::vulkan_device::shared::lend(frame, frames, import),
             _ => Err(ImportError::new(

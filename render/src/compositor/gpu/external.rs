@@ -7,16 +7,17 @@
 //!    CUDA              a buffer that CUDA writes to
 //!    Direct3D 11       a texture of Direct3D 12's that Direct3D 11 writes to
 //!    Vulkan            a texture of two planes
+//!    pixel buffer      two textures of Metal's over its planes
 //! ```
 //!
 //! What counts of a picture is copied within the GPU to the planes that a surface keeps. So the
 //! passes that draw are the ones for uploaded planes, and the decoder, which has few pictures to
 //! spare, gets each one back as soon as the GPU has read it.
 //!
-//! Linux and Windows have importers; elsewhere pictures come through memory.
+//! Linux, macOS and Windows have importers; elsewhere pictures come through memory.
 
 #![cfg_attr(
-    not(any(target_os = "linux", windows)),
+    not(any(target_os = "linux", target_os = "macos", windows)),
     allow(dead_code, reason = "nothing is imported there")
 )]
 
@@ -24,10 +25,12 @@
 mod cuda;
 #[cfg(windows)]
 mod direct3d;
-#[cfg(not(any(target_os = "linux", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod elsewhere;
 #[cfg(target_os = "linux")]
 mod importer;
+#[cfg(target_os = "macos")]
+mod pixel_buffer;
 #[cfg(any(target_os = "linux", windows))]
 mod pool;
 #[cfg(all(test, target_os = "linux"))]
@@ -48,10 +51,12 @@ use super::device::{GpuDevice, Texture, extent};
 
 #[cfg(windows)]
 pub(crate) use direct3d::GpuImporter;
-#[cfg(not(any(target_os = "linux", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 pub(crate) use elsewhere::GpuImporter;
 #[cfg(target_os = "linux")]
 pub(crate) use importer::GpuImporter;
+#[cfg(target_os = "macos")]
+pub(crate) use pixel_buffer::GpuImporter;
 
 /// A decoder's picture as the device reads it. What it holds of the decoder's is given back when it
 /// is dropped.
