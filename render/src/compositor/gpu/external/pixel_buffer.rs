@@ -12,7 +12,10 @@
 
 use std::{ffi::c_void, ptr::NonNull};
 
-use objc2::{rc::Retained, runtime::ProtocolObject};
+use objc2::{
+    rc::{Retained, autoreleasepool},
+    runtime::ProtocolObject,
+};
 use objc2_core_foundation::{CFRetained, CFType};
 use objc2_io_surface::IOSurfaceRef;
 use objc2_metal::{
@@ -104,7 +107,8 @@ impl PictureImporter for GpuImporter {
 
     fn import(&self, picture: &HardwarePicture<'_>) -> Result<DevicePicture, ImportError> {
         match picture {
-            HardwarePicture::PixelBuffer(picture) => self.wrap(picture),
+            // The decoder's thread has no pool: what Metal leaves to one would stay until it ends.
+            HardwarePicture::PixelBuffer(picture) => autoreleasepool(|_| self.wrap(picture)),
             _ => Err(ImportError::new("the picture is not VideoToolbox's")),
         }
     }
