@@ -281,6 +281,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             self.compose();
         }
         self.recorder.copied(self.compositor.take_copied());
+        self.recorder.memory(&self.compositor.memory());
         let applied = Instant::now();
         self.last_applied = applied;
         let drawn = batch.frame.filter(|_| batch.turn != Turn::Past);
@@ -393,6 +394,7 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
             }
         }
         self.recorder.copied(self.compositor.take_copied());
+        self.recorder.memory(&self.compositor.memory());
         self.damage.clear();
         self.repaint.clear();
         if let Some(times) = times {

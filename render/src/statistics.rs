@@ -10,7 +10,7 @@ use oriel_protocol::graphics::PayloadCodec;
 use parking_lot::Mutex;
 
 use crate::{
-    compositor::{CopiedBytes, PresentTimes},
+    compositor::{CopiedBytes, MemoryUse, PresentTimes},
     decode::FinishedFrame,
     tile_engine::TileEngine,
     trace::Trace,
@@ -118,6 +118,8 @@ pub struct RenderStatistics {
     pub replaced: u64,
     /// What the compositor copied on the way.
     pub copied: CopiedBytes,
+    /// What the compositor's pixels take.
+    pub memory: MemoryUse,
     /// Commands that the peer got wrong.
     pub peer_errors: u64,
     /// By the codec's name.
@@ -268,6 +270,11 @@ impl Recorder {
     /// The compositor copied so much more.
     pub(crate) fn copied(&self, bytes: CopiedBytes) {
         self.figures.lock().totals.copied += bytes;
+    }
+
+    /// The compositor's pixels take so much by now.
+    pub(crate) fn memory(&self, memory: &MemoryUse) {
+        self.figures.lock().totals.memory.follow(memory);
     }
 
     /// Steps were carried out from `started` to `ended`; they may have ended a frame.

@@ -190,7 +190,7 @@ fn measure(
 }
 
 /// Tiles like those of a photograph: small numbers in the finest bands, larger ones in the coarse.
-fn sample() -> CoefficientTiles {
+pub(crate) fn sample() -> CoefficientTiles {
     let places = (0..SAMPLE_SIDE).flat_map(|row| (0..SAMPLE_SIDE).map(move |column| (column, row)));
     let tiles = places.map(|(column, row)| CoefficientTile {
         column,

@@ -19,6 +19,9 @@ use crate::{
 /// Skipped drawing commands that are told one by one; all are counted.
 const LOGGED_ERRORS: u64 = 8;
 
+/// Kinds of memory that are shown by name.
+const SHOWN_KINDS: usize = 3;
+
 /// Turns counters into rates, once a second while somebody looks.
 #[derive(Debug)]
 pub struct Meter {
@@ -86,9 +89,21 @@ impl Meter {
             round_trip_ms: figures.round_trip.map(|time| time.as_secs_f32() * 1e3),
             bytes_per_second: rate,
             bytes,
+            memory: (render.memory.total.now, render.memory.total.most),
+            memory_kinds: largest_kinds(render),
             desktop: Size::new(figures.desktop.width, figures.desktop.height),
         };
     }
+}
+
+/// What takes the most memory, that first.
+fn largest_kinds(render: &RenderStatistics) -> Vec<(&'static str, u64)> {
+    let used = render.memory.used();
+    let mut kinds: Vec<_> = used.map(|(kind, bytes)| (kind.name(), bytes.now)).collect();
+    kinds.retain(|(_, bytes)| *bytes > 0);
+    kinds.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    kinds.truncate(SHOWN_KINDS);
+    kinds
 }
 
 /// The steps of a frame's way and that of input, as a person reads them.

@@ -144,6 +144,12 @@ fn over_the_desktop() -> Page {
             round_trip_ms: Some(14.2),
             bytes_per_second: 812_000.0,
             bytes: 48_400_000,
+            memory: (29_900_000, 38_200_000),
+            memory_kinds: vec![
+                ("planes", 13_300_000),
+                ("surfaces", 8_290_000),
+                ("output", 8_290_000),
+            ],
             desktop: Size::new(1920, 1080),
         }),
     }

@@ -7,15 +7,17 @@ use oriel_codecs::{
     picture::{BYTES_PER_PIXEL, Picture, PictureMut},
     remotefx::CoefficientTiles,
     video::{AvcVersion, DecodedAvc},
-    yuv::{ChromaUpsampling, Yuv444Picture, yuv420_to_bgra_guided},
+    yuv::{ChromaUpsampling, Yuv444Picture, coded_size, yuv420_to_bgra_guided},
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
 use super::{
-    Compositor, CopiedBytes, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented,
+    Compositor, CopiedBytes, CopyRegion, CopySource, Layer, MemoryKind, MemoryUse, PresentTimes,
+    Presentation, Presented,
     copied::{bytes_in, bytes_of},
     filter::Scaler,
     hurried::Hurried,
+    memory::{Counted, MemoryLedger, MemoryTag},
     paint::WindowPainter,
 };
 use crate::{
@@ -38,25 +40,33 @@ const HURRIED_PICTURES: usize = 4;
 #[derive(Debug)]
 pub struct CpuCompositor {
     output: Output,
-    surfaces: HashMap<SurfaceId, Picture>,
+    surfaces: HashMap<SurfaceId, Counted<Picture>>,
     /// Planes of surfaces that are drawn in 4:4:4.
-    planes: HashMap<SurfaceId, Option<Yuv444Picture>>,
+    planes: HashMap<SurfaceId, KeptPlanes>,
     /// Oldest first.
     hurried: HashMap<SurfaceId, Vec<Hurried>>,
-    cache: HashMap<CacheSlot, Picture>,
+    cache: HashMap<CacheSlot, Counted<Picture>>,
     /// Of surfaces whose mapping is scaled.
     scalers: HashMap<SurfaceId, Scaler>,
     painter: WindowPainter,
     window: Option<SoftwareWindow>,
     pool: Option<Arc<TilePool>>,
     copied: CopiedBytes,
+    memory: Arc<MemoryLedger>,
+}
+
+/// A surface in 4:4:4, once it was drawn so.
+#[derive(Debug, Default)]
+struct KeptPlanes {
+    picture: Option<Yuv444Picture>,
+    memory: Option<MemoryTag>,
 }
 
 /// What is shown.
 #[derive(Debug)]
 enum Output {
     /// Composed of several surfaces, or of a part of one.
-    Composed(Picture),
+    Composed(Counted<Picture>),
     /// One surface of the output's size is all there is to see: nothing is copied, and no memory
     /// taken, to see the same pixels twice.
     Surface(SurfaceId, Size),
@@ -72,11 +82,14 @@ impl Output {
 
     fn picture<'a>(
         &'a self,
-        surfaces: &'a HashMap<SurfaceId, Picture>,
+        surfaces: &'a HashMap<SurfaceId, Counted<Picture>>,
     ) -> Result<&'a Picture, CompositorError> {
         match self {
             Self::Composed(picture) => Ok(picture),
-            Self::Surface(surface, _) => surfaces.get(surface).ok_or_else(|| missing(surface)),
+            Self::Surface(surface, _) => match surfaces.get(surface) {
+                Some(picture) => Ok(picture),
+                None => Err(missing(surface)),
+            },
         }
     }
 }
@@ -93,8 +106,10 @@ impl CpuCompositor {
     /// A compositor without a pixel of output, which shows it in `window` once there is some;
     /// without one the output is read back only.
     pub fn new(window: Option<SoftwareWindow>) -> Self {
+        let memory = Arc::new(MemoryLedger::default());
+        let none = Picture::new(Size::default());
         Self {
-            output: Output::Composed(Picture::new(Size::default())),
+            output: Output::Composed(counted(none, MemoryKind::Output, &memory)),
             surfaces: HashMap::new(),
             planes: HashMap::new(),
             hurried: HashMap::new(),
@@ -104,6 +119,7 @@ impl CpuCompositor {
             window,
             pool: None,
             copied: CopiedBytes::default(),
+            memory,
         }
     }
 
@@ -113,9 +129,18 @@ impl CpuCompositor {
         self
     }
 
+    fn new_picture(
+        &self,
+        kind: MemoryKind,
+        size: Size,
+    ) -> Result<Counted<Picture>, CompositorError> {
+        Ok(counted(new_picture(size)?, kind, &self.memory))
+    }
+
     fn surface_mut(&mut self, surface: SurfaceId) -> Result<&mut Picture, CompositorError> {
         self.surfaces
             .get_mut(&surface)
+            .map(|picture| &mut **picture)
             .ok_or_else(|| missing(surface))
     }
 
@@ -159,6 +184,11 @@ impl CpuCompositor {
 /// The scene names only what it has made, so this is a bug of ours rather than the peer's.
 fn missing(what: impl std::fmt::Debug) -> CompositorError {
     CompositorError::System(format!("{what:?} is not kept here"))
+}
+
+fn counted(picture: Picture, kind: MemoryKind, memory: &Arc<MemoryLedger>) -> Counted<Picture> {
+    let tag = memory.tag(kind, bytes_of(picture.size()));
+    Counted::new(picture, tag)
 }
 
 fn new_picture(size: Size) -> Result<Picture, CompositorError> {
@@ -256,8 +286,12 @@ impl Compositor for CpuCompositor {
         std::mem::take(&mut self.copied)
     }
 
+    fn memory(&self) -> MemoryUse {
+        self.memory.snapshot()
+    }
+
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
-        self.output = Output::Composed(new_picture(output)?);
+        self.output = Output::Composed(self.new_picture(MemoryKind::Output, output)?);
         self.surfaces.clear();
         self.planes.clear();
         self.hurried.clear();
@@ -268,15 +302,17 @@ impl Compositor for CpuCompositor {
 
     fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
         self.delete_surface(surface);
-        self.surfaces.insert(surface, new_picture(size)?);
+        let picture = self.new_picture(MemoryKind::Surfaces, size)?;
+        self.surfaces.insert(surface, picture);
         Ok(())
     }
 
     fn delete_surface(&mut self, surface: SurfaceId) {
         let deleted = self.surfaces.remove(&surface);
-        if let (Output::Surface(shown, _), Some(picture)) = (&self.output, deleted)
+        if let (Output::Surface(shown, _), Some(mut picture)) = (&self.output, deleted)
             && *shown == surface
         {
+            picture.tag.become_kind(MemoryKind::Output);
             // It stays to be seen until something else is composed.
             self.output = Output::Composed(picture);
         }
@@ -366,14 +402,16 @@ impl Compositor for CpuCompositor {
             // A slot is often filled again at its old size.
             Some(kept) if kept.size() == rect.size() => copy_rect(source, &rect, kept),
             _ => {
-                self.cache.insert(slot, cut(source, &rect)?);
+                let part = counted(cut(source, &rect)?, MemoryKind::Cache, &self.memory);
+                self.cache.insert(slot, part);
             }
         }
         Ok(())
     }
 
     fn restore_slot(&mut self, slot: CacheSlot, size: Size) -> Result<(), CompositorError> {
-        self.cache.insert(slot, new_picture(size)?);
+        let picture = self.new_picture(MemoryKind::Cache, size)?;
+        self.cache.insert(slot, picture);
         Ok(())
     }
 
@@ -463,7 +501,12 @@ impl Compositor for CpuCompositor {
         } else {
             ChromaUpsampling::Guided
         };
-        views.draw(planes, &mut picture.as_mut(), chroma);
+        views.draw(&mut planes.picture, &mut picture.as_mut(), chroma);
+        if let (Some(picture), None) = (&planes.picture, &planes.memory) {
+            // Luma and chroma, and the main view's chroma for 2×2 pixels.
+            let bytes = coded_size(picture.size()).area() * 7 / 2;
+            planes.memory = Some(self.memory.tag(MemoryKind::Planes, bytes));
+        }
         if let (true, Some(view)) = (is_hurried, &views.luma_view) {
             let view = view.clone();
             let rects = views.luma_regions.clone();
@@ -482,7 +525,7 @@ impl Compositor for CpuCompositor {
             let shown = self.output.picture(&self.surfaces)?;
             let kept = cut(shown, &shown.size().to_rect())?;
             self.copied.moved += bytes_of(kept.size());
-            self.output = Output::Composed(kept);
+            self.output = Output::Composed(counted(kept, MemoryKind::Output, &self.memory));
         }
         Ok(())
     }
@@ -552,11 +595,12 @@ impl Compositor for CpuCompositor {
     }
 
     fn read_output(&mut self) -> Result<Picture, CompositorError> {
-        Ok(opaque(self.output.picture(&self.surfaces)?.clone()))
+        Ok(opaque(Picture::clone(self.output.picture(&self.surfaces)?)))
     }
 
     fn read_surface(&mut self, surface: SurfaceId) -> Result<Picture, CompositorError> {
-        self.surface_mut(surface).map(|picture| picture.clone())
+        self.surface_mut(surface)
+            .map(|picture| Picture::clone(picture))
     }
 
     fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {

@@ -18,6 +18,7 @@ mod damage;
 pub(crate) mod filter;
 mod gpu;
 mod hurried;
+pub(crate) mod memory;
 mod paint;
 mod scene;
 
@@ -36,6 +37,7 @@ pub use cpu::CpuCompositor;
 pub use damage::Damage;
 pub use filter::{Filter, Scaler};
 pub use gpu::{GpuCompositor, SharingError, prove_sharing};
+pub use memory::{Bytes, MemoryKind, MemoryUse};
 pub use scene::{ApplyError, Scene, SceneLimits};
 
 use crate::{
@@ -183,6 +185,9 @@ pub trait Compositor {
 
     /// What was copied since the last call.
     fn take_copied(&mut self) -> CopiedBytes;
+
+    /// What its pixels take.
+    fn memory(&self) -> MemoryUse;
 
     /// Forgets all surfaces and slots; the output is black and has this size.
     fn reset(&mut self, output: Size) -> Result<(), CompositorError>;

@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use oriel_codecs::geometry::{Point, Rect, Size};
+use oriel_codecs::{
+    geometry::{Point, Rect, Size},
+    video::{AvcVersion, DecodedAvc, YuvFrame},
+    yuv::coded_size,
+};
 use oriel_protocol::graphics::{CacheSlot, GraphicsCommand, SurfaceId};
 
 use super::{
@@ -18,17 +22,21 @@ use crate::{
 /// How much a peer may make this side keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SceneLimits {
-    /// Bytes of all surfaces and the output together.
+    /// Bytes of all surfaces, of what they keep for H.264, and of the output together.
     pub surface_bytes: u64,
-    /// Bytes of all cache slots together. `[MS-RDPEGFX] 3.3.1.4` allows 100 MB.
+    /// Bytes of all cache slots together. `[MS-RDPEGFX] 3.3.1.4` allows 100 MB, which with its
+    /// 25,600 slots are 100 MiB: 4 KiB for each.
     pub cache_bytes: u64,
+    /// Cache slots that are in use at one time: each takes memory beside its pixels.
+    pub cache_slots: usize,
 }
 
 impl Default for SceneLimits {
     fn default() -> Self {
         Self {
             surface_bytes: 1 << 30,
-            cache_bytes: 104 << 20,
+            cache_bytes: 100 << 20,
+            cache_slots: 25_600,
         }
     }
 }
@@ -51,6 +59,42 @@ struct SurfaceState {
     mapping: Option<(Rect, u64)>,
     /// The remote application's window, kept for the day that windows are shown apart.
     window: Option<WindowMapping>,
+    planes: Planes,
+}
+
+impl SurfaceState {
+    fn bytes(&self) -> u64 {
+        bytes_of(self.size) + self.planes.bytes(self.size)
+    }
+}
+
+/// What a compositor keeps with a surface for H.264.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Planes {
+    /// The view that came last: it may be larger than the surface.
+    view: Size,
+    has_samples: bool,
+}
+
+impl Planes {
+    /// With a message's views drawn.
+    fn with(self, views: &DecodedAvc) -> Self {
+        let view = views.chroma_view.as_ref().or(views.luma_view.as_ref());
+        Self {
+            view: view.map_or(self.view, YuvFrame::size),
+            has_samples: self.has_samples || views.version != AvcVersion::Avc420,
+        }
+    }
+
+    /// On the GPU, which keeps more than the CPU does: luma and chroma of the view, that chroma
+    /// once more where it comes interleaved, samples of four bytes, and the main view's chroma.
+    fn bytes(self, surface: Size) -> u64 {
+        let samples = match self.has_samples {
+            true => coded_size(surface).area() * 9 / 2,
+            false => 0,
+        };
+        self.view.area() * 2 + samples
+    }
 }
 
 /// A surface tied to a remote application's window (`[MS-RDPEGFX] 2.2.2.20`, `2.2.2.23`).
@@ -333,7 +377,7 @@ impl Scene {
             .surfaces
             .iter()
             .filter(|(id, _)| **id != surface)
-            .map(|(_, state)| bytes_of(state.size))
+            .map(|(_, state)| state.bytes())
             .sum();
         if size.is_empty()
             || size.width.max(size.height) > compositor.max_side_px()
@@ -355,6 +399,7 @@ impl Scene {
             size,
             mapping: None,
             window: None,
+            planes: Planes::default(),
         };
         self.surfaces.insert(surface, state);
         Ok(())
@@ -442,7 +487,8 @@ impl Scene {
         let size = rect.size();
         let old = self.cache.get(&slot).map_or(0, |size| bytes_of(*size));
         let bytes = self.cache_bytes - old + bytes_of(size);
-        if size.is_empty() || bytes > self.limits.cache_bytes {
+        let has_slot = self.cache.contains_key(&slot) || self.cache.len() < self.limits.cache_slots;
+        if size.is_empty() || bytes > self.limits.cache_bytes || !has_slot {
             return Err(PeerError::TooLarge {
                 what: "cache entry",
                 size,
@@ -517,10 +563,31 @@ impl Scene {
                 self.lists.regions = regions;
             }
             Painting::Avc(views) => {
+                self.keep_planes(surface, views)?;
                 let rects = clipped(views.damage(), size.to_rect());
                 self.draw_rects(surface, rects, |_| compositor.draw_avc(surface, views))?;
             }
         }
+        Ok(())
+    }
+
+    /// Makes sure that there may be the planes that views are drawn from.
+    fn keep_planes(&mut self, surface: SurfaceId, views: &DecodedAvc) -> Result<(), PeerError> {
+        let state = *self.state(surface, "draw")?;
+        let planes = state.planes.with(views);
+        if planes == state.planes {
+            return Ok(());
+        }
+        let with_planes = SurfaceState { planes, ..state };
+        let all: u64 = self.surfaces.values().map(SurfaceState::bytes).sum();
+        let others = all - state.bytes() + bytes_of(self.output);
+        if others + with_planes.bytes() > self.limits.surface_bytes {
+            return Err(PeerError::TooLarge {
+                what: "video picture",
+                size: planes.view,
+            });
+        }
+        self.surfaces.insert(surface, with_planes);
         Ok(())
     }
 

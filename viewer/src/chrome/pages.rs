@@ -122,6 +122,10 @@ pub struct StatisticsPage {
     pub bytes_per_second: f64,
     /// Bytes from the server, all in all.
     pub bytes: u64,
+    /// Bytes that pixels take, and the most that they ever took.
+    pub memory: (u64, u64),
+    /// What most of them are for, with how many, the most first.
+    pub memory_kinds: Vec<(&'static str, u64)>,
     /// Size of the desktop.
     pub desktop: Size,
 }
@@ -329,6 +333,7 @@ fn table(ui: &mut Ui, figures: &StatisticsPage) {
                 format_bytes(figures.bytes as f64)
             ),
         ),
+        ("Memory", memory(figures)),
         (
             "Desktop",
             format!("{} x {}", figures.desktop.width, figures.desktop.height),
@@ -341,6 +346,24 @@ fn table(ui: &mut Ui, figures: &StatisticsPage) {
             ui.end_row();
         }
     });
+}
+
+/// A line for all, and one for what takes the most.
+fn memory(figures: &StatisticsPage) -> String {
+    let (now, most) = figures.memory;
+    let mut text = format!(
+        "{}, at most {}",
+        format_bytes(now as f64),
+        format_bytes(most as f64)
+    );
+    let kinds = figures.memory_kinds.iter();
+    let kinds = kinds.map(|(name, bytes)| format!("{name} {}", format_bytes(*bytes as f64)));
+    let kinds: Vec<_> = kinds.collect();
+    if !kinds.is_empty() {
+        text += "\n";
+        text += &kinds.join(", ");
+    }
+    text
 }
 
 /// With three digits and a decimal prefix.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use oriel_codecs::geometry::Size;
 use oriel_protocol::client::{ConnectionStatistics, ConnectionStep, ServerOffer};
-use oriel_render::{Distribution, RenderStatistics, TileEngine};
+use oriel_render::{Distribution, RenderStatistics, TileEngine, compositor::Bytes as HeldBytes};
 use serde::Serialize;
 
 use super::{End, attend::total};
@@ -175,6 +175,15 @@ struct Engines<'a> {
 struct Memory {
     peak_kib: Option<u64>,
     peak_queued_bytes: usize,
+    /// What the compositor's pixels take, by what it is for, and `total`.
+    pixels: BTreeMap<&'static str, Held>,
+}
+
+/// Bytes, now and at the most.
+#[derive(Serialize)]
+struct Held {
+    now: u64,
+    most: u64,
 }
 
 impl From<&Distribution> for Percentiles {
@@ -292,6 +301,7 @@ impl SessionRecord {
             memory: Memory {
                 peak_kib: peak_memory_kib(),
                 peak_queued_bytes: render.peak_queued_bytes,
+                pixels: held(render),
             },
         };
         // A tree of numbers and texts with texts as keys always has a JSON form.
@@ -337,6 +347,17 @@ pub fn format_graphics_version(version: u32) -> String {
     format!("{}.{}", version >> 16, (version >> 8) & 0xff)
 }
 
+/// What the compositor's pixels take.
+fn held(render: &RenderStatistics) -> BTreeMap<&'static str, Held> {
+    let kinds = render
+        .memory
+        .used()
+        .map(|(kind, bytes)| (kind.name(), bytes));
+    let all = kinds.chain([("total", render.memory.total)]);
+    let held = all.map(|(name, HeldBytes { now, most })| (name, Held { now, most }));
+    held.collect()
+}
+
 /// The most memory that this process ever held, where the system tells.
 fn peak_memory_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -350,6 +371,8 @@ fn peak_memory_kib() -> Option<u64> {
 mod tests {
     use super::*;
     use crate::session::Farewell;
+    use oriel_protocol::graphics::SurfaceId;
+    use oriel_render::compositor::{Compositor, CpuCompositor};
 
     #[test]
     fn the_file_of_figures_has_what_the_contract_names() {
@@ -367,6 +390,10 @@ mod tests {
         };
         let mut render = RenderStatistics::default();
         render.codecs.insert("planar", Default::default());
+        let mut compositor = CpuCompositor::new(None);
+        let created = compositor.create_surface(SurfaceId(1), Size::new(50, 20));
+        created.unwrap();
+        render.memory = compositor.memory();
         let json = record.to_json(&Ok(Farewell::Left), &render);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["outcome"]["code"], 0);
@@ -387,6 +414,9 @@ mod tests {
         }
         assert!(value["input_to_wire_us"]["p99"].is_u64());
         assert!(value["codecs"]["planar"]["bytes"].is_u64());
+        let held = serde_json::json!({"now": 4000, "most": 4000});
+        let pixels = serde_json::json!({"surfaces": held, "total": held});
+        assert_eq!(value["memory"]["pixels"], pixels);
         assert!(value["memory"]["peak_kib"].as_u64() > Some(1000));
     }
 

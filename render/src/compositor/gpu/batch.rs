@@ -15,7 +15,10 @@ use super::{
     passes::Pass,
     staging::{Rows, StagingRing},
 };
-use crate::{compositor::CopiedBytes, error::CompositorError};
+use crate::{
+    compositor::{CopiedBytes, MemoryKind, memory::Counted},
+    error::CompositorError,
+};
 
 /// Uniforms and instances of one submission.
 const ARENA_BYTES: usize = 1 << 20;
@@ -39,7 +42,7 @@ pub(crate) struct Batch {
     lent: Vec<YuvFrame>,
     /// Written to `buffer` when the work is submitted: no command reads it before.
     arena: Vec<u8>,
-    buffer: wgpu::Buffer,
+    buffer: Counted<wgpu::Buffer>,
     /// Since somebody took them.
     pub(crate) copied: CopiedBytes,
 }
@@ -86,14 +89,17 @@ impl Batch {
             staging: StagingRing::new(),
             lent: Vec::new(),
             arena: Vec::with_capacity(ARENA_BYTES),
-            buffer: gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("uniforms and instances"),
-                size: ARENA_BYTES as u64,
-                usage: wgpu::BufferUsages::UNIFORM
-                    | wgpu::BufferUsages::VERTEX
-                    | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            }),
+            buffer: gpu.buffer(
+                MemoryKind::Staging,
+                &wgpu::BufferDescriptor {
+                    label: Some("uniforms and instances"),
+                    size: ARENA_BYTES as u64,
+                    usage: wgpu::BufferUsages::UNIFORM
+                        | wgpu::BufferUsages::VERTEX
+                        | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                },
+            ),
             copied: CopiedBytes::default(),
         }
     }

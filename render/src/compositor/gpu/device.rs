@@ -12,7 +12,10 @@ use oriel_codecs::{
 use oriel_shaders::TILES;
 use parking_lot::Mutex;
 
-use crate::error::{CompositorError, RenderError};
+use crate::{
+    compositor::memory::{Counted, MemoryKind, MemoryLedger, MemoryTag},
+    error::{CompositorError, RenderError},
+};
 
 /// An opened device. What goes wrong inside of it is noted and handed out by
 /// [`check`](Self::check), since the graphics system reports it long after the call.
@@ -26,6 +29,8 @@ pub(crate) struct GpuDevice {
     pub(crate) serial: u64,
     /// What decoders by Vulkan may use of it, where they can.
     pub(crate) shared: Option<Arc<VulkanDevice>>,
+    /// What is made on the device, where it is made.
+    pub(crate) memory: Arc<MemoryLedger>,
     name: String,
     faults: Arc<Mutex<Faults>>,
 }
@@ -120,6 +125,7 @@ impl GpuDevice {
             device,
             queue,
             shared,
+            memory: Arc::default(),
             faults,
         })
     }
@@ -175,6 +181,7 @@ impl GpuDevice {
     /// A texture whose first content is transparent black.
     pub(crate) fn texture(
         &self,
+        kind: MemoryKind,
         label: &str,
         size: Size,
         format: wgpu::TextureFormat,
@@ -183,13 +190,11 @@ impl GpuDevice {
             | wgpu::TextureUsages::COPY_DST
             | wgpu::TextureUsages::TEXTURE_BINDING
             | wgpu::TextureUsages::RENDER_ATTACHMENT;
+        // There is no texture without a texel.
+        let held = Size::new(size.width.max(1), size.height.max(1));
         let texture = self.device.create_texture(&wgpu::TextureDescriptor {
             label: Some(label),
-            size: wgpu::Extent3d {
-                width: size.width.max(1),
-                height: size.height.max(1),
-                depth_or_array_layers: 1,
-            },
+            size: extent(held),
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
@@ -203,7 +208,18 @@ impl GpuDevice {
             texture,
             view,
             size,
+            _memory: self.memory.tag(kind, texels_bytes(held, format)),
         })
+    }
+
+    /// A buffer, which [`check`](Self::check) knows whether there was memory for.
+    pub(crate) fn buffer(
+        &self,
+        kind: MemoryKind,
+        wanted: &wgpu::BufferDescriptor<'_>,
+    ) -> Counted<wgpu::Buffer> {
+        let buffer = self.device.create_buffer(wanted);
+        Counted::new(buffer, self.memory.tag(kind, wanted.size))
     }
 
     /// Ends the device as a driver's crash would.
@@ -240,6 +256,7 @@ pub(crate) struct Texture {
     pub(crate) texture: wgpu::Texture,
     pub(crate) view: wgpu::TextureView,
     pub(crate) size: Size,
+    _memory: MemoryTag,
 }
 
 impl Texture {
@@ -256,6 +273,11 @@ impl Texture {
             aspect: wgpu::TextureAspect::All,
         }
     }
+}
+
+/// Bytes of so many texels of a format of one plane.
+pub(crate) fn texels_bytes(size: Size, format: wgpu::TextureFormat) -> u64 {
+    size.area() * u64::from(format.block_copy_size(None).unwrap_or_default())
 }
 
 /// A size for copies.

@@ -37,8 +37,8 @@ use self::{
     window::{GpuWindow, WindowPainter},
 };
 use super::{
-    Compositor, CopiedBytes, CopyRegion, CopySource, Layer, PresentTimes, Presentation, Presented,
-    copied::bytes_of,
+    Compositor, CopiedBytes, CopyRegion, CopySource, Layer, MemoryKind, MemoryUse, PresentTimes,
+    Presentation, Presented, copied::bytes_of,
 };
 use crate::{
     decode::PixelBlock,
@@ -63,6 +63,8 @@ pub struct GpuCompositor {
     scratch: Option<Texture>,
     /// Alpha on its way to a surface.
     alpha: Option<Texture>,
+    /// The same in memory, kept for the next one.
+    samples: Vec<u8>,
     passes: SurfacePasses,
     /// Made when the first tiles come.
     tiles: Option<TilePass>,
@@ -104,11 +106,17 @@ impl GpuCompositor {
         let compositor = Self {
             window,
             picture_painter: None,
-            output: gpu.texture("output", Size::default(), SURFACE_FORMAT)?,
+            output: gpu.texture(
+                MemoryKind::Output,
+                "output",
+                Size::default(),
+                SURFACE_FORMAT,
+            )?,
             surfaces: HashMap::new(),
             cache: HashMap::new(),
             scratch: None,
             alpha: None,
+            samples: Vec::new(),
             passes: SurfacePasses::new(&gpu),
             tiles: None,
             batch: Batch::new(&gpu),
@@ -131,8 +139,8 @@ impl GpuCompositor {
         }
     }
 
-    fn black_texture(&mut self, label: &str, size: Size) -> Result<Texture, CompositorError> {
-        let texture = self.gpu.texture(label, size, SURFACE_FORMAT)?;
+    fn black_texture(&mut self, kind: MemoryKind, size: Size) -> Result<Texture, CompositorError> {
+        let texture = self.gpu.texture(kind, kind.name(), size, SURFACE_FORMAT)?;
         self.batch
             .clear(&self.gpu, &texture.view, BLACK.map(f64::from));
         Ok(texture)
@@ -163,7 +171,8 @@ fn rows_of(block: &PixelBlock) -> Rows<'_> {
     }
 }
 
-/// A texture of at least `size`, kept for the next time.
+/// A texture of at least `size`, kept for the next time. One that is too small grows where that
+/// takes no more than both would: what is wide and what is tall would else make one that is both.
 fn grown<'a>(
     kept: &'a mut Option<Texture>,
     gpu: &GpuDevice,
@@ -174,8 +183,15 @@ fn grown<'a>(
         .as_ref()
         .map_or(Size::default(), |texture| texture.size);
     if kept.is_none() || old.width < size.width || old.height < size.height {
-        let size = Size::new(old.width.max(size.width), old.height.max(size.height));
-        *kept = Some(gpu.texture("scratch", size, format)?);
+        let both = Size::new(old.width.max(size.width), old.height.max(size.height));
+        let size = if both.area() <= old.area() + size.area() {
+            both
+        } else {
+            size
+        };
+        // What is too small goes before there is more.
+        *kept = None;
+        *kept = Some(gpu.texture(MemoryKind::Scratch, "scratch", size, format)?);
     }
     kept.as_ref().ok_or_else(|| missing("a scratch texture"))
 }
@@ -220,16 +236,27 @@ impl Compositor for GpuCompositor {
         std::mem::take(&mut self.batch.copied)
     }
 
+    fn memory(&self) -> MemoryUse {
+        self.gpu.memory.snapshot()
+    }
+
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
-        self.output = self.black_texture("output", output)?;
+        self.output = self.black_texture(MemoryKind::Output, output)?;
         self.surfaces.clear();
         self.cache.clear();
+        // As large as the old desktop asked for.
+        self.scratch = None;
+        self.alpha = None;
+        self.samples = Vec::new();
+        if let Some(tiles) = &mut self.tiles {
+            tiles.release();
+        }
         Ok(())
     }
 
     fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
         let created = Surface {
-            texture: self.black_texture("surface", size)?,
+            texture: self.black_texture(MemoryKind::Surfaces, size)?,
             planes: SurfacePlanes::default(),
         };
         self.surfaces.insert(surface, created);
@@ -302,7 +329,9 @@ impl Compositor for GpuCompositor {
         // A slot is often filled again at its old size.
         let texture = match self.cache.remove(&slot) {
             Some(texture) if texture.size == rect.size() => texture,
-            _ => self.gpu.texture("cache", rect.size(), SURFACE_FORMAT)?,
+            _ => self
+                .gpu
+                .texture(MemoryKind::Cache, "cache", rect.size(), SURFACE_FORMAT)?,
         };
         let region = CopyRegion {
             source: rect,
@@ -315,7 +344,7 @@ impl Compositor for GpuCompositor {
     }
 
     fn restore_slot(&mut self, slot: CacheSlot, size: Size) -> Result<(), CompositorError> {
-        let texture = self.black_texture("cache", size)?;
+        let texture = self.black_texture(MemoryKind::Cache, size)?;
         self.cache.insert(slot, texture);
         Ok(())
     }
@@ -345,15 +374,17 @@ impl Compositor for GpuCompositor {
         let size = region.source.size();
         let format = wgpu::TextureFormat::R8Unorm;
         let alpha = grown(&mut self.alpha, &self.gpu, size, format)?;
-        let mut samples = Vec::with_capacity(size.area() as usize);
+        self.samples.clear();
+        self.samples.reserve_exact(size.area() as usize);
         for y in region.source.top..region.source.bottom {
             let from =
                 y as usize * block.stride_bytes() + region.source.left as usize * BYTES_PER_PIXEL;
             let row = &block.data()[from..from + size.width as usize * BYTES_PER_PIXEL];
-            samples.extend(row.iter().skip(3).step_by(BYTES_PER_PIXEL));
+            self.samples
+                .extend(row.iter().skip(3).step_by(BYTES_PER_PIXEL));
         }
         let rows = Rows {
-            data: &samples,
+            data: &self.samples,
             stride_bytes: size.width as usize,
             bytes_per_pixel: 1,
         };
@@ -455,9 +486,12 @@ impl Compositor for GpuCompositor {
     }
 
     fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {
-        let window = self
-            .gpu
-            .texture("window", what.view.window(), SURFACE_FORMAT)?;
+        let window = self.gpu.texture(
+            MemoryKind::Window,
+            "window",
+            what.view.window(),
+            SURFACE_FORMAT,
+        )?;
         let painter = self
             .picture_painter
             .get_or_insert_with(|| WindowPainter::new(&self.gpu, SURFACE_FORMAT));
@@ -474,5 +508,97 @@ impl Compositor for GpuCompositor {
                 Ok(Presented::Shown(PresentTimes::at_once(Instant::now())))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oriel_codecs::{
+        video::{AvcVersion, ColorDescription, YuvFrame},
+        yuv::{MainChroma, Yuv420Picture},
+    };
+
+    use super::*;
+    use crate::{
+        compositor::{Damage, WindowLayer},
+        tile_engine,
+        view::{Scaling, View},
+    };
+
+    const SIZE: Size = Size::new(256, 128);
+    const SURFACE: SurfaceId = SurfaceId(1);
+
+    /// Has a compositor make whatever it makes.
+    fn draw_everything(compositor: &mut GpuCompositor) -> Result<(), CompositorError> {
+        let whole = SIZE.to_rect();
+        compositor.reset(SIZE)?;
+        compositor.create_surface(SURFACE, SIZE)?;
+        compositor.fill(SURFACE, [1, 2, 3, 4], &[whole])?;
+        let (part, one) = (Rect::new(0, 0, 32, 32), Point::new(1, 1));
+        let region = CopyRegion {
+            source: part,
+            destination: one,
+        };
+        compositor.copy(CopySource::Surface(SURFACE), SURFACE, &[region])?;
+        compositor.store(SURFACE, part, CacheSlot(1))?;
+        let pixels = vec![7; 32 * 32 * BYTES_PER_PIXEL].into();
+        let block = PixelBlock::from_payload(part.size(), pixels).expect("as many pixels");
+        compositor.draw_pixels(SURFACE, &block, region)?;
+        compositor.draw_alpha(SURFACE, &block, region)?;
+        let tile = CopyRegion {
+            source: Rect::new(0, 0, 64, 64),
+            destination: Point::default(),
+        };
+        compositor.draw_tiles(SURFACE, &tile_engine::sample(), &[tile])?;
+        let view = || {
+            let picture = Yuv420Picture::new(SIZE);
+            Some(YuvFrame::from_picture(picture, ColorDescription::default()))
+        };
+        let views = DecodedAvc {
+            version: AvcVersion::Avc444V2,
+            luma_view: view(),
+            chroma_view: view(),
+            luma_regions: vec![whole],
+            chroma_regions: vec![whole],
+            main_chroma: MainChroma::Averaged,
+        };
+        compositor.draw_avc(SURFACE, &views)?;
+        let layer = Layer {
+            surface: SURFACE,
+            size: SIZE,
+            target: whole,
+        };
+        compositor.compose(&[layer], &[whole])?;
+        let pointer = WindowLayer {
+            origin: one,
+            picture: Arc::new(Picture::new(Size::new(16, 16))),
+            inverting: None,
+        };
+        compositor.render_window(&Presentation {
+            view: View::new(SIZE, SIZE, Scaling::Fit),
+            damage: &Damage::new(),
+            repaint: &Damage::of(whole),
+            layers: &[pointer],
+        })?;
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_counted_once_all_is_dropped() {
+        let Ok(mut compositor) = GpuCompositor::open(None, true) else {
+            println!("skipped: no graphics adapter, not even an emulated one");
+            return;
+        };
+        let memory = compositor.gpu.memory.clone();
+        draw_everything(&mut compositor).expect("a device that works");
+        // No decoder shares anything here.
+        for kind in MemoryKind::ALL {
+            let is_used = memory.snapshot().of(kind).most > 0;
+            assert_eq!(is_used, kind != MemoryKind::Pictures, "{}", kind.name());
+        }
+        drop(compositor);
+        let left: Vec<_> = memory.snapshot().used().collect();
+        assert!(left.iter().all(|(_, bytes)| bytes.now == 0), "{left:?}");
+        assert_eq!(memory.snapshot().total.now, 0);
     }
 }

@@ -23,7 +23,10 @@ use super::{
     passes::{CHROMA_FORMAT, PLANE_FORMAT, SAMPLES_FORMAT, SurfacePasses},
     staging::Rows,
 };
-use crate::{compositor::Damage, error::CompositorError};
+use crate::{
+    compositor::{Damage, MemoryKind},
+    error::CompositorError,
+};
 
 /// What a surface keeps for H.264 beside its pixels.
 #[derive(Debug, Default)]
@@ -211,7 +214,8 @@ impl SurfacePlanes {
         let mut planes = match self.view.take() {
             Some(planes) => planes,
             None => {
-                let plane = |label, size| gpu.texture(label, size, PLANE_FORMAT);
+                let plane =
+                    |label, size| gpu.texture(MemoryKind::Planes, label, size, PLANE_FORMAT);
                 ViewPlanes {
                     luma: plane("luma", size)?,
                     cb: plane("cb", half)?,
@@ -229,7 +233,8 @@ impl SurfacePlanes {
         let pairs = in_memory.as_ref().and_then(YuvFrame::interleaved_chroma);
         let comes_in_pairs = is_imported || pairs.is_some();
         if comes_in_pairs && planes.pairs.is_none() {
-            planes.pairs = Some(gpu.texture("chroma pairs", half, CHROMA_FORMAT)?);
+            planes.pairs =
+                Some(gpu.texture(MemoryKind::Planes, "chroma pairs", half, CHROMA_FORMAT)?);
         }
         // Many small regions become few copies; more than the regions is never read.
         let mut damage = Damage::new();
@@ -308,8 +313,8 @@ fn samples<'a>(
             let coded = coded_size(surface);
             let half = Size::new(coded.width / 2, coded.height / 2);
             let samples = Samples {
-                pixels: gpu.texture("samples", coded, SAMPLES_FORMAT)?,
-                main_chroma: gpu.texture("main chroma", half, CHROMA_FORMAT)?,
+                pixels: gpu.texture(MemoryKind::Planes, "samples", coded, SAMPLES_FORMAT)?,
+                main_chroma: gpu.texture(MemoryKind::Planes, "main chroma", half, CHROMA_FORMAT)?,
             };
             let zero = f64::from(CHROMA_ZERO) / 255.0;
             batch.clear(gpu, &samples.pixels.view, [0.0, zero, zero, 1.0]);

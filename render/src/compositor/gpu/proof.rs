@@ -18,7 +18,7 @@ use super::{
     passes::{CHROMA_FORMAT, PLANE_FORMAT},
     read_back, window,
 };
-use crate::error::CompositorError;
+use crate::{compositor::MemoryKind, error::CompositorError};
 
 /// Why a decoder's pictures have to go through memory.
 #[derive(Debug, thiserror::Error)]
@@ -73,8 +73,12 @@ impl SeenByDevice<'_> {
     fn read(&mut self, frame: &YuvFrame) -> Result<YuvFrame, CompositorError> {
         let size = frame.size();
         let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
-        let luma = self.gpu.texture("luma", size, PLANE_FORMAT)?;
-        let pairs = self.gpu.texture("chroma pairs", half, CHROMA_FORMAT)?;
+        let luma = self
+            .gpu
+            .texture(MemoryKind::Planes, "luma", size, PLANE_FORMAT)?;
+        let pairs = self
+            .gpu
+            .texture(MemoryKind::Planes, "chroma pairs", half, CHROMA_FORMAT)?;
         let copies = [
             (PlaneKind::Luma, size.to_rect(), &luma),
             (PlaneKind::Chroma, half.to_rect(), &pairs),

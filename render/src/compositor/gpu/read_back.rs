@@ -9,7 +9,7 @@ use super::{
     batch::Batch,
     device::{GpuDevice, Texture, extent},
 };
-use crate::error::CompositorError;
+use crate::{compositor::MemoryKind, error::CompositorError};
 
 /// Reads a texture of four bytes a pixel, after all that was recorded before. Waits for the device.
 pub(crate) fn read(
@@ -48,12 +48,15 @@ pub(crate) fn read_rows(
     let size = texture.size;
     let row_bytes = size.width as usize * bytes_per_pixel;
     let pitch = row_bytes.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
-    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("read-back"),
-        size: (pitch * size.height as usize) as u64,
-        usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-        mapped_at_creation: false,
-    });
+    let buffer = gpu.buffer(
+        MemoryKind::Staging,
+        &wgpu::BufferDescriptor {
+            label: Some("read-back"),
+            size: (pitch * size.height as usize) as u64,
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        },
+    );
     gpu.check()?;
     batch.encoder(gpu).copy_texture_to_buffer(
         texture.at(0, 0),

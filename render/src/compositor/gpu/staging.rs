@@ -4,7 +4,10 @@ use crossbeam_channel::{Receiver, Sender};
 use oriel_codecs::geometry::Rect;
 
 use super::device::{GpuDevice, Texture, extent};
-use crate::error::CompositorError;
+use crate::{
+    compositor::{MemoryKind, memory::Counted},
+    error::CompositorError,
+};
 
 /// A buffer's least size. A larger upload gets one of its own size.
 const CHUNK_BYTES: u64 = 4 << 20;
@@ -28,7 +31,7 @@ pub(crate) struct StagingRing {
 
 #[derive(Debug)]
 struct Chunk {
-    buffer: wgpu::Buffer,
+    buffer: Counted<wgpu::Buffer>,
     used: u64,
 }
 
@@ -137,7 +140,7 @@ impl StagingRing {
         for mut chunk in self.filling.drain(..) {
             self.in_flight_bytes += chunk.buffer.size();
             let give_back = self.give_back.clone();
-            let buffer = chunk.buffer.clone();
+            let buffer = wgpu::Buffer::clone(&chunk.buffer);
             buffer.map_async(wgpu::MapMode::Write, .., move |mapped| {
                 // Else the device is lost, and the ring with it.
                 if mapped.is_ok() {
@@ -165,12 +168,15 @@ impl StagingRing {
         let chunk = match self.free.iter().position(fits) {
             Some(at) => self.free.swap_remove(at),
             None => {
-                let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("staging"),
-                    size: bytes.next_multiple_of(CHUNK_BYTES),
-                    usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
-                    mapped_at_creation: true,
-                });
+                let buffer = gpu.buffer(
+                    MemoryKind::Staging,
+                    &wgpu::BufferDescriptor {
+                        label: Some("staging"),
+                        size: bytes.next_multiple_of(CHUNK_BYTES),
+                        usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
+                        mapped_at_creation: true,
+                    },
+                );
                 gpu.check()?;
                 Chunk { buffer, used: 0 }
             }

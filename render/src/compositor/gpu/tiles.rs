@@ -21,7 +21,7 @@ use super::{
     device::{GpuDevice, Texture, extent},
 };
 use crate::{
-    compositor::{CopyRegion, copied::bytes_of},
+    compositor::{CopyRegion, MemoryKind, copied::bytes_of, memory::Counted},
     error::CompositorError,
 };
 
@@ -36,12 +36,12 @@ pub(crate) struct TilePass {
     buffers: Option<Buffers>,
 }
 
-/// Grown as bands ask for it. Handles, which are cheap to clone.
-#[derive(Clone, Debug)]
+/// Grown as bands ask for it.
+#[derive(Debug)]
 struct Buffers {
-    tiles: wgpu::Buffer,
-    coefficients: wgpu::Buffer,
-    pixels: wgpu::Buffer,
+    tiles: Counted<wgpu::Buffer>,
+    coefficients: Counted<wgpu::Buffer>,
+    pixels: Counted<wgpu::Buffer>,
     group: wgpu::BindGroup,
 }
 
@@ -98,6 +98,11 @@ impl TilePass {
         })
     }
 
+    /// Gives back the memory that it works in, until there are tiles again.
+    pub(crate) fn release(&mut self) {
+        self.buffers = None;
+    }
+
     /// Copies regions of tiles, which lie inside of them, onto a surface.
     pub(crate) fn draw(
         &mut self,
@@ -126,7 +131,13 @@ impl TilePass {
                 .collect();
             let coefficients =
                 &coefficients[band.start * TILE_COEFFICIENTS..band.end * TILE_COEFFICIENTS];
-            let buffers = self.grown(gpu, instances.len(), bounds.size())?;
+            let buffers = grown(
+                &mut self.buffers,
+                &self.layout,
+                gpu,
+                instances.len(),
+                bounds.size(),
+            )?;
             let (tiles, coefficients) = (
                 bytemuck::cast_slice(&instances),
                 bytemuck::cast_slice(coefficients),
@@ -163,70 +174,68 @@ impl TilePass {
         }
         Ok(())
     }
+}
 
-    /// Buffers for so many tiles that make a picture of `size`.
-    fn grown(
-        &mut self,
-        gpu: &GpuDevice,
-        tiles: usize,
-        size: Size,
-    ) -> Result<Buffers, CompositorError> {
-        let wanted = [
-            (tiles * size_of::<TileInstance>()) as u64,
-            (tiles * TILE_COEFFICIENTS * size_of::<i16>()) as u64,
-            bytes_of(size),
-        ];
-        let fits = |kept: &Buffers| {
-            let sizes = [&kept.tiles, &kept.coefficients, &kept.pixels].map(wgpu::Buffer::size);
-            sizes
+/// Buffers for so many tiles that make a picture of `size`.
+fn grown<'a>(
+    kept: &'a mut Option<Buffers>,
+    layout: &wgpu::BindGroupLayout,
+    gpu: &GpuDevice,
+    tiles: usize,
+    size: Size,
+) -> Result<&'a Buffers, CompositorError> {
+    let wanted = [
+        (tiles * size_of::<TileInstance>()) as u64,
+        (tiles * TILE_COEFFICIENTS * size_of::<i16>()) as u64,
+        bytes_of(size),
+    ];
+    let old = match kept.take() {
+        Some(old) => {
+            let sizes = [&old.tiles, &old.coefficients, &old.pixels].map(|buffer| buffer.size());
+            if sizes
                 .iter()
                 .zip(wanted)
                 .all(|(size, wanted)| *size >= wanted)
-        };
-        if self.buffers.as_ref().is_some_and(fits)
-            && let Some(buffers) = &self.buffers
-        {
-            return Ok(buffers.clone());
+            {
+                return Ok(kept.insert(old));
+            }
+            [old.tiles, old.coefficients, old.pixels].map(Some)
         }
-        let kept = match self.buffers.take() {
-            Some(kept) => [kept.tiles, kept.coefficients, kept.pixels].map(Some),
-            None => [None, None, None],
-        };
-        use wgpu::BufferUsages as Usages;
-        let usages = [Usages::COPY_DST, Usages::COPY_DST, Usages::COPY_SRC];
-        let mut all = kept
-            .into_iter()
-            .zip(wanted)
-            .zip(usages)
-            .map(|((kept, bytes), usage)| {
-                kept.filter(|kept| kept.size() >= bytes).unwrap_or_else(|| {
-                    gpu.device.create_buffer(&wgpu::BufferDescriptor {
-                        label: Some(TILES.name),
-                        size: bytes,
-                        usage: usage | Usages::STORAGE,
-                        mapped_at_creation: false,
-                    })
-                })
-            });
-        let (Some(tiles), Some(coefficients), Some(pixels)) = (all.next(), all.next(), all.next())
-        else {
-            unreachable!("there are three");
-        };
-        gpu.check()?;
-        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(TILES.name),
-            layout: &self.layout,
-            entries: &[entry(0, &tiles), entry(1, &coefficients), entry(2, &pixels)],
-        });
-        let buffers = Buffers {
-            tiles,
-            coefficients,
-            pixels,
-            group,
-        };
-        self.buffers = Some(buffers.clone());
-        Ok(buffers)
-    }
+        None => [None, None, None],
+    };
+    use wgpu::BufferUsages as Usages;
+    let make = |old: Option<Counted<wgpu::Buffer>>, size, usage| match old {
+        Some(old) if old.size() >= size => old,
+        // What is too small goes before there is more.
+        small => {
+            drop(small);
+            gpu.buffer(
+                MemoryKind::Tiles,
+                &wgpu::BufferDescriptor {
+                    label: Some(TILES.name),
+                    size,
+                    usage: usage | Usages::STORAGE,
+                    mapped_at_creation: false,
+                },
+            )
+        }
+    };
+    let [tiles, coefficients, pixels] = old;
+    let tiles = make(tiles, wanted[0], Usages::COPY_DST);
+    let coefficients = make(coefficients, wanted[1], Usages::COPY_DST);
+    let pixels = make(pixels, wanted[2], Usages::COPY_SRC);
+    gpu.check()?;
+    let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(TILES.name),
+        layout,
+        entries: &[entry(0, &tiles), entry(1, &coefficients), entry(2, &pixels)],
+    });
+    Ok(kept.insert(Buffers {
+        tiles,
+        coefficients,
+        pixels,
+        group,
+    }))
 }
 
 fn entry(binding: u32, buffer: &wgpu::Buffer) -> wgpu::BindGroupEntry<'_> {

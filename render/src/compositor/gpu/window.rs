@@ -7,12 +7,15 @@ use oriel_shaders::ScaleUniform;
 
 use super::{
     batch::{Batch, Reads, Target},
-    device::{GpuDevice, Texture},
+    device::{GpuDevice, Texture, texels_bytes},
     passes::{SURFACE_FORMAT, WindowPasses},
     staging::Rows,
 };
 use crate::{
-    compositor::{Filter, PresentTimes, Presentation, Presented, WindowLayer, copied::bytes_of},
+    compositor::{
+        Filter, MemoryKind, PresentTimes, Presentation, Presented, WindowLayer, copied::bytes_of,
+        memory::MemoryTag,
+    },
     error::{CompositorError, RenderError},
     pace::PresentChoice,
     window::WindowHandle,
@@ -69,6 +72,7 @@ pub(crate) struct GpuWindow {
     surface: wgpu::Surface<'static>,
     config: wgpu::SurfaceConfiguration,
     is_configured: bool,
+    memory: Option<MemoryTag>,
     painter: WindowPainter,
 }
 
@@ -112,6 +116,7 @@ impl GpuWindow {
             surface,
             config,
             is_configured: false,
+            memory: None,
             painter: WindowPainter::new(gpu, view_format),
         })
     }
@@ -143,6 +148,12 @@ impl GpuWindow {
             let held = gpu.hold_all_queues();
             self.surface.configure(&gpu.device, &self.config);
             drop(held);
+            // One is shown while others are drawn.
+            let pictures = u64::from(self.config.desired_maximum_frame_latency) + 1;
+            let bytes = pictures * texels_bytes(size, self.config.format);
+            // The old ones first: they are gone.
+            self.memory = None;
+            self.memory = Some(gpu.memory.tag(MemoryKind::Window, bytes));
             self.is_configured = true;
             gpu.check()?;
         }
@@ -298,7 +309,7 @@ impl WindowPainter {
             if size.is_empty() || is_too_large || self.texture_of(picture).is_some() {
                 continue;
             }
-            let texture = gpu.texture("overlay", size, SURFACE_FORMAT)?;
+            let texture = gpu.texture(MemoryKind::Overlays, "overlay", size, SURFACE_FORMAT)?;
             let rows = Rows {
                 data: picture.data(),
                 stride_bytes: picture.stride_bytes(),

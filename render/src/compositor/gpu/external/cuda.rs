@@ -17,6 +17,7 @@ use super::{
     pool::{Lease, Pool},
     vulkan_memory,
 };
+use crate::compositor::memory::{MemoryKind, MemoryLedger, MemoryTag};
 
 type Status = c_int;
 type Context = *mut c_void;
@@ -172,11 +173,13 @@ pub(super) struct SharedPlanes {
     /// As a number: it is used in the device's context alone.
     memory: usize,
     device: Arc<CudaDevice>,
+    _memory: MemoryTag,
 }
 
 impl SharedPlanes {
     fn new(
         vulkan: &wgpu::Device,
+        ledger: &Arc<MemoryLedger>,
         device: &Arc<CudaDevice>,
         layout: PlaneLayout,
     ) -> Result<Self, ImportError> {
@@ -193,6 +196,7 @@ impl SharedPlanes {
             address: 0,
             memory: memory.addr(),
             device: device.clone(),
+            _memory: ledger.tag(MemoryKind::Pictures, shared.memory_bytes),
         };
         let wanted = BufferDescription {
             offset: 0,
@@ -311,6 +315,7 @@ fn import(driver: &Driver, handle: OwnedFd, bytes: u64) -> Result<ExternalMemory
 /// Copies a picture to planes that the device reads.
 pub(super) fn copy(
     vulkan: &wgpu::Device,
+    ledger: &Arc<MemoryLedger>,
     pool: &Arc<Pool<SharedPlanes>>,
     picture: &CudaPicture<'_>,
 ) -> Result<(ImportedPlanes, Lease<SharedPlanes>), ImportError> {
@@ -322,7 +327,7 @@ pub(super) fn copy(
     });
     let shared = match free {
         Some(shared) => shared,
-        None => SharedPlanes::new(vulkan, picture.device, layout)?,
+        None => SharedPlanes::new(vulkan, ledger, picture.device, layout)?,
     };
     shared.write(picture)?;
     Ok((shared.planes.clone(), Lease::new(shared, pool)))

@@ -53,9 +53,12 @@ use super::{
     ImportedPicture, ImportedPlanes,
     pool::{Lease, Pool},
 };
-use crate::compositor::gpu::{
-    device::{GpuDevice, extent},
-    passes::{CHROMA_FORMAT, PLANE_FORMAT},
+use crate::compositor::{
+    gpu::{
+        device::{GpuDevice, extent},
+        passes::{CHROMA_FORMAT, PLANE_FORMAT},
+    },
+    memory::{MemoryKind, MemoryLedger, MemoryTag},
 };
 
 /// How long the copy of a picture may take, with what it waits for. Whoever watches the decoder
@@ -67,6 +70,7 @@ const MAX_COPY_MS: u32 = 500;
 pub(crate) struct GpuImporter {
     device: wgpu::Device,
     serial: u64,
+    memory: Arc<MemoryLedger>,
     textures: Arc<Pool<SharedTexture>>,
 }
 
@@ -78,6 +82,7 @@ impl GpuImporter {
         is_direct3d.then(|| Self {
             device: gpu.device.clone(),
             serial: gpu.serial,
+            memory: gpu.memory.clone(),
             textures: Arc::default(),
         })
     }
@@ -88,7 +93,7 @@ impl GpuImporter {
         });
         let texture = match free {
             Some(texture) => texture,
-            None => SharedTexture::new(&self.device, picture)?,
+            None => SharedTexture::new(&self.device, &self.memory, picture)?,
         };
         texture.write(picture)?;
         Ok(Arc::new(ImportedPicture {
@@ -143,10 +148,15 @@ struct SharedTexture {
     texture: ID3D11Texture2D,
     decoder: Arc<Direct3dDevice>,
     written: Written,
+    _memory: MemoryTag,
 }
 
 impl SharedTexture {
-    fn new(drawn_by: &wgpu::Device, picture: &Direct3dPicture<'_>) -> Result<Self, ImportError> {
+    fn new(
+        drawn_by: &wgpu::Device,
+        ledger: &Arc<MemoryLedger>,
+        picture: &Direct3dPicture<'_>,
+    ) -> Result<Self, ImportError> {
         let raw = picture.device.raw().as_ptr();
         // SAFETY: the decoder's device is alive, and of this type.
         let device: &ID3D11Device = unsafe { interface(&raw)? };
@@ -174,12 +184,15 @@ impl SharedTexture {
         unsafe { device.CreateTexture2D(&wanted, None, Some(&mut texture)) }
             .map_err(failed("making a shared texture"))?;
         let texture = texture.ok_or_else(nothing("making a shared texture"))?;
+        // Luma, and two samples for 2×2 pixels.
+        let bytes = even.area() * 3 / 2;
         Ok(Self {
             size: picture.size,
             planes: open(drawn_by, &texture, picture.size)?,
             texture,
             decoder: picture.device.clone(),
             written: Written::new(device)?,
+            _memory: ledger.tag(MemoryKind::Pictures, bytes),
         })
     }
 

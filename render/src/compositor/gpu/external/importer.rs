@@ -14,9 +14,12 @@ use super::{
     pool::Pool,
     vulkan_memory, vulkan_video,
 };
-use crate::compositor::gpu::{
-    device::GpuDevice,
-    passes::{CHROMA_FORMAT, PLANE_FORMAT},
+use crate::compositor::{
+    gpu::{
+        device::GpuDevice,
+        passes::{CHROMA_FORMAT, PLANE_FORMAT},
+    },
+    memory::MemoryLedger,
 };
 
 /// Surfaces whose textures are kept: more than a few decoders have.
@@ -27,6 +30,7 @@ const MAX_KEPT_SURFACES: usize = 64;
 pub(crate) struct GpuImporter {
     device: wgpu::Device,
     serial: u64,
+    memory: Arc<MemoryLedger>,
     /// Where decoders by Vulkan work.
     shared: Option<Arc<VulkanDevice>>,
     /// Textures over dma-bufs that came before, the latest used last.
@@ -57,6 +61,7 @@ impl GpuImporter {
         let importer = Self {
             device: gpu.device.clone(),
             serial: gpu.serial,
+            memory: gpu.memory.clone(),
             shared: gpu.shared.clone(),
             surfaces: Mutex::default(),
             buffers: Arc::default(),
@@ -103,7 +108,7 @@ impl GpuImporter {
     }
 
     fn import_cuda(&self, picture: &CudaPicture<'_>) -> Result<DevicePicture, ImportError> {
-        let (planes, lease) = cuda::copy(&self.device, &self.buffers, picture)?;
+        let (planes, lease) = cuda::copy(&self.device, &self.memory, &self.buffers, picture)?;
         Ok(Arc::new(ImportedPicture {
             size: picture.size,
             planes,

@@ -20,7 +20,7 @@ use oriel_protocol::graphics::SurfaceId;
 use super::*;
 use crate::{
     compositor::{
-        Compositor, CpuCompositor,
+        Compositor, CpuCompositor, MemoryKind,
         gpu::{
             GpuCompositor,
             passes::{CHROMA_FORMAT, PLANE_FORMAT},
@@ -176,7 +176,9 @@ fn on_device(
         Way::Textures => {
             let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
             let texture = |size, format, from: u64| {
-                let texture = reader.texture("a test's", size, format).unwrap();
+                let texture = reader
+                    .texture(MemoryKind::Planes, "a test's", size, format)
+                    .unwrap();
                 reader.queue.write_texture(
                     texture.at(0, 0),
                     &rows[from as usize..],
