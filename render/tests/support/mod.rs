@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
@@ -27,14 +28,14 @@ use oriel_protocol::graphics::{
 };
 use oriel_render::{
     RenderError,
-    compositor::GpuCompositor,
+    compositor::{Compositor as _, GpuCompositor},
     decode::{Batch, DecodeOptions, DecodeStage, DecoderPlan},
 };
 
 /// A GPU compositor on whatever adapter there is, lavapipe included; one for all tests of a
 /// binary, since opening a device takes longer than most tests. Prints and gives none where there
 /// is no adapter at all.
-pub fn gpu() -> Option<MutexGuard<'static, GpuCompositor>> {
+pub fn gpu() -> Option<Gpu> {
     static GPU: OnceLock<Option<Mutex<GpuCompositor>>> = OnceLock::new();
     let gpu = GPU.get_or_init(|| match GpuCompositor::open(None, true) {
         Ok(compositor) => Some(Mutex::new(compositor)),
@@ -46,9 +47,35 @@ pub fn gpu() -> Option<MutexGuard<'static, GpuCompositor>> {
     });
     // A test that failed with the lock says so itself.
     gpu.as_ref().map(|gpu| {
-        gpu.lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        Gpu(gpu
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner))
     })
+}
+
+/// The compositor, for one test at a time. Nothing is under way on its device when the test is done:
+/// lavapipe compiles on threads of its own, which a process that ends takes LLVM away from.
+pub struct Gpu(MutexGuard<'static, GpuCompositor>);
+
+impl Deref for Gpu {
+    type Target = GpuCompositor;
+
+    fn deref(&self) -> &GpuCompositor {
+        &self.0
+    }
+}
+
+impl DerefMut for Gpu {
+    fn deref_mut(&mut self) -> &mut GpuCompositor {
+        &mut self.0
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        // Reading waits for all that was submitted. A device that is lost has nothing under way.
+        let _ = self.0.read_output();
+    }
 }
 
 /// Numbers that look random and are the same every time.
