@@ -24,7 +24,7 @@ pub use from_bgra::{bgra_to_yuv420, bgra_to_yuv444};
 pub use guided::{ChromaUpsampling, yuv420_to_bgra_guided};
 pub use main_chroma::{MainChroma, MainChromaDetector};
 pub use picture::{Yuv420Picture, Yuv444Picture};
-pub use plane::{Plane, Yuv420Planes, Yuv444Planes};
+pub use plane::{Plane, Yuv420Planes, Yuv444Planes, chroma_size};
 pub use to_bgra::{yuv420_to_bgra, yuv444_to_bgra};
 
 use crate::geometry::{Rect, Size};

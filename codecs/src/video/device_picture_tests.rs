@@ -45,25 +45,23 @@ fn device() -> Arc<CudaDevice> {
     })
 }
 
+/// Lends a picture that lies nowhere.
+fn lend(import: &mut Import<'_>) -> Result<DevicePicture, ImportError> {
+    let plane = CudaPlane {
+        address: 0,
+        stride_bytes: 0,
+    };
+    import(&HardwarePicture::Cuda(CudaPicture {
+        size: SIZE,
+        luma: plane,
+        chroma: plane,
+        device: &device(),
+    }))
+}
+
 fn share(sharing: &mut Sharing, luma: u8) -> Option<YuvFrame> {
-    let device = device();
-    sharing.share(
-        SIZE,
-        ColorDescription::default(),
-        |import| {
-            let plane = CudaPlane {
-                address: 0,
-                stride_bytes: 0,
-            };
-            import(&HardwarePicture::Cuda(CudaPicture {
-                size: SIZE,
-                luma: plane,
-                chroma: plane,
-                device: &device,
-            }))
-        },
-        move || Ok(copied(luma)),
-    )
+    let color = ColorDescription::default();
+    sharing.share(SIZE, color, lend, move || Ok(copied(luma)))
 }
 
 fn copied(luma: u8) -> YuvFrame {
@@ -131,22 +129,9 @@ fn whoever_wants_no_pictures_for_a_while_is_asked_again() {
 #[test]
 fn a_picture_that_does_not_come_out_of_the_device_is_an_error_and_black() {
     let (_, mut sharing) = sharing();
-    let import = |import: &mut Import<'_>| {
-        let device = device();
-        let plane = CudaPlane {
-            address: 0,
-            stride_bytes: 0,
-        };
-        import(&HardwarePicture::Cuda(CudaPicture {
-            size: SIZE,
-            luma: plane,
-            chroma: plane,
-            device: &device,
-        }))
-    };
     let color = ColorDescription::default();
     let lost = sharing
-        .share(SIZE, color, import, || Err(VideoError::NoPicture))
+        .share(SIZE, color, lend, || Err(VideoError::NoPicture))
         .unwrap();
     assert!(matches!(lost.in_memory(), Err(VideoError::Copy(_))));
     assert_eq!(
@@ -154,9 +139,7 @@ fn a_picture_that_does_not_come_out_of_the_device_is_an_error_and_black() {
         Yuv420Picture::new(SIZE).coded_planes().luma().row(0)
     );
     let other = Size::new(64, 64);
-    let wrong = sharing
-        .share(other, color, import, || Ok(copied(1)))
-        .unwrap();
+    let wrong = sharing.share(other, color, lend, || Ok(copied(1))).unwrap();
     assert!(
         matches!(wrong.in_memory(), Err(VideoError::Copy(_))),
         "another size"

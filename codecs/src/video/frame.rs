@@ -8,7 +8,7 @@ use super::device_picture::DevicePicture;
 use super::ffmpeg_library as ffi;
 use super::ffmpeg_types::Frame;
 use crate::geometry::Size;
-use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes};
+use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes, chroma_size};
 
 /// A decoded 4:2:0 picture. Cheap to clone and to send: the samples stay where the decoder put
 /// them until the last clone is dropped.
@@ -234,8 +234,7 @@ impl Storage {
     fn planes(&self) -> Option<Yuv420Planes<'_>> {
         match self {
             Self::Planar(frame) => {
-                let size = frame.size();
-                let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+                let half = chroma_size(frame.size());
                 let chroma = |index| frame.plane(index, half);
                 Yuv420Planes::new(luma(frame)?, chroma(1)?, chroma(2)?)
             }
@@ -274,7 +273,7 @@ fn pairs(frame: &Frame) -> Option<Plane<'_>> {
 
 /// Bytes a row and rows of interleaved chroma.
 fn pair_size(size: Size) -> Size {
-    Size::new(size.width.div_ceil(2) * 2, size.height.div_ceil(2))
+    Size::new(chroma_size(size).width * 2, chroma_size(size).height)
 }
 
 /// What people call a form of samples that a decoder of H.264 may give.

@@ -8,7 +8,7 @@ use super::annex_b;
 use super::frame::{ColorDescription, YuvFrame};
 use super::{DecoderKind, DecoderLimits, VideoDecoder, VideoError};
 use crate::geometry::Size;
-use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes};
+use crate::yuv::{Plane, Yuv420Picture, Yuv420Planes, chroma_size};
 
 const NAME: &str = DecoderKind::OpenH264.name();
 
@@ -67,7 +67,7 @@ impl VideoDecoder for OpenH264Decoder {
 fn planes<'a>(picture: &'a impl YUVSource) -> Option<Yuv420Planes<'a>> {
     let (width, height) = picture.dimensions();
     let size = Size::new(u32::try_from(width).ok()?, u32::try_from(height).ok()?);
-    let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+    let half = chroma_size(size);
     let (luma_stride, cb_stride, cr_stride) = picture.strides();
     Yuv420Planes::new(
         Plane::new(picture.y(), size, luma_stride)?,

@@ -139,7 +139,8 @@ impl<'a> Yuv444Planes<'a> {
     }
 }
 
-/// Half of `size`, rounded up.
-pub(crate) fn chroma_size(size: Size) -> Size {
+/// Samples a row and rows of a chroma plane of 4:2:0, for a picture of this size: half of it,
+/// rounded up.
+pub fn chroma_size(size: Size) -> Size {
     Size::new(size.width.div_ceil(2), size.height.div_ceil(2))
 }

@@ -119,6 +119,20 @@ impl PlaneLayout {
     }
 }
 
+/// A decoder's picture or plane, which is only ever copied from.
+fn read_only(size: Size, format: wgpu::TextureFormat) -> wgpu::TextureDescriptor<'static> {
+    wgpu::TextureDescriptor {
+        label: Some("decoder's picture"),
+        size: extent(size),
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage: wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    }
+}
+
 /// Which of the two planes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlaneKind {

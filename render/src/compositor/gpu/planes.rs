@@ -13,7 +13,7 @@
 use oriel_codecs::{
     geometry::{Rect, Size},
     video::{AvcVersion, DecodedAvc, VideoError, YuvFrame},
-    yuv::{MainChroma, Plane, coded_size, coefficients::CHROMA_ZERO, widen_to_blocks},
+    yuv::{MainChroma, Plane, chroma_size, coded_size, coefficients::CHROMA_ZERO, widen_to_blocks},
 };
 
 use super::{
@@ -210,7 +210,7 @@ impl SurfacePlanes {
         {
             self.view = None;
         }
-        let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+        let half = chroma_size(size);
         let mut planes = match self.view.take() {
             Some(planes) => planes,
             None => {

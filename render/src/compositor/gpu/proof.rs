@@ -8,7 +8,7 @@ use oriel_codecs::{
     video::{
         DecoderKind, DecoderLimits, PictureImporter, ProbeError, VideoDecoder, VideoError, YuvFrame,
     },
-    yuv::{Plane, Yuv420Picture, Yuv420Planes},
+    yuv::{Plane, Yuv420Picture, Yuv420Planes, chroma_size},
 };
 
 use super::{
@@ -72,7 +72,7 @@ struct SeenByDevice<'a> {
 impl SeenByDevice<'_> {
     fn read(&mut self, frame: &YuvFrame) -> Result<YuvFrame, CompositorError> {
         let size = frame.size();
-        let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+        let half = chroma_size(size);
         let luma = self
             .gpu
             .texture(MemoryKind::Planes, "luma", size, PLANE_FORMAT)?;

@@ -26,6 +26,7 @@ use oriel_codecs::{
         DecoderKind, DevicePicture, Direct3dDevice, Direct3dPicture, HardwarePicture, ImportError,
         PictureImporter,
     },
+    yuv::chroma_size,
 };
 use wgpu::hal::api::Dx12;
 use windows::{
@@ -52,10 +53,11 @@ use windows::{
 use super::{
     ImportedPicture, ImportedPlanes,
     pool::{Lease, Pool},
+    read_only,
 };
 use crate::compositor::{
     gpu::{
-        device::{GpuDevice, extent},
+        device::GpuDevice,
         passes::{CHROMA_FORMAT, PLANE_FORMAT},
     },
     memory::{MemoryKind, MemoryLedger, MemoryTag},
@@ -377,7 +379,7 @@ fn open(
         .map_err(failed("opening a shared texture"))?;
     }
     let resource = resource.ok_or_else(nothing("opening a shared texture"))?;
-    let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+    let half = chroma_size(size);
     Ok(ImportedPlanes::Textures {
         luma: plane(device, &resource, 0, size, PLANE_FORMAT),
         chroma: plane(device, &resource, 1, half, CHROMA_FORMAT),
@@ -392,16 +394,7 @@ fn plane(
     size: Size,
     format: wgpu::TextureFormat,
 ) -> wgpu::Texture {
-    let description = wgpu::TextureDescriptor {
-        label: Some("decoder's plane"),
-        size: extent(size),
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format,
-        usage: wgpu::TextureUsages::COPY_SRC,
-        view_formats: &[],
-    };
+    let description = read_only(size, format);
     // SAFETY: the resource is of this device and has two planes, of which this format and size are
     // those of the one that is named. It is in the common state, from which Direct3D brings a
     // texture that is copied from to the right state and back by itself: wgpu, which is told that

@@ -2,9 +2,13 @@
 
 use std::{fs, os::unix::fs::MetadataExt, sync::Arc};
 
-use oriel_codecs::video::{
-    CudaPicture, DecoderKind, DevicePicture, DmaBufPicture, DmaBufPlane, HardwarePicture,
-    ImportError, PictureImporter, VulkanDevice, VulkanPicture,
+use oriel_codecs::{
+    geometry::Size,
+    video::{
+        CudaPicture, DecoderKind, DevicePicture, DmaBufPicture, DmaBufPlane, HardwarePicture,
+        ImportError, PictureImporter, VulkanDevice, VulkanPicture,
+    },
+    yuv::chroma_size,
 };
 use parking_lot::Mutex;
 
@@ -42,7 +46,7 @@ pub(crate) struct GpuImporter {
 /// it lives as long as what is imported from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SurfaceKey {
-    size: oriel_codecs::geometry::Size,
+    size: Size,
     planes: [PlaneKey; 2],
 }
 
@@ -80,10 +84,7 @@ impl GpuImporter {
             // To the end, as the latest used.
             Some(at) => surfaces.remove(at).1,
             None => {
-                let half = oriel_codecs::geometry::Size::new(
-                    picture.size.width.div_ceil(2),
-                    picture.size.height.div_ceil(2),
-                );
+                let half = chroma_size(picture.size);
                 let import = |plane, size, format| {
                     vulkan_memory::import_dma_buf(&self.device, plane, size, format)
                 };

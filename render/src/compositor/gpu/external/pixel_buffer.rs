@@ -28,12 +28,13 @@ use oriel_codecs::{
         DecoderKind, DevicePicture, HardwarePicture, ImportError, PictureImporter,
         PixelBufferPicture,
     },
+    yuv::chroma_size,
 };
 use wgpu::hal::{CopyExtent, api::Metal};
 
-use super::{ImportedPicture, ImportedPlanes};
+use super::{ImportedPicture, ImportedPlanes, read_only};
 use crate::compositor::gpu::{
-    device::{GpuDevice, extent},
+    device::GpuDevice,
     passes::{CHROMA_FORMAT, PLANE_FORMAT},
 };
 
@@ -125,7 +126,7 @@ fn check(picture: Size, format: u32, planes: usize, sizes: [Size; 2]) -> Result<
             "a surface of {planes} planes in the format {a}{b}{c}{d}"
         )));
     }
-    let half = Size::new(picture.width.div_ceil(2), picture.height.div_ceil(2));
+    let half = chroma_size(picture);
     let holds = |plane: Size, part: Size| plane.width >= part.width && plane.height >= part.height;
     match holds(sizes[0], picture) && holds(sizes[1], half) {
         true => Ok(()),
@@ -144,16 +145,7 @@ fn plane(
     format: wgpu::TextureFormat,
     kept: Kept,
 ) -> Result<wgpu::Texture, ImportError> {
-    let description = wgpu::TextureDescriptor {
-        label: Some("a decoder's plane"),
-        size: extent(size),
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format,
-        usage: wgpu::TextureUsages::COPY_SRC,
-        view_formats: &[],
-    };
+    let description = read_only(size, format);
     let pixel_format = match format {
         PLANE_FORMAT => MTLPixelFormat::R8Unorm,
         _ => MTLPixelFormat::RG8Unorm,

@@ -13,7 +13,10 @@ use oriel_codecs::{
         VideoError, VulkanDevice, VulkanImageState, VulkanPicture, VulkanUploads, YuvFrame,
         probe_decoder,
     },
-    yuv::{MainChroma, Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420, bgra_to_yuv444},
+    yuv::{
+        MainChroma, Yuv420Picture, Yuv444Picture, avc444, bgra_to_yuv420, bgra_to_yuv444,
+        chroma_size,
+    },
 };
 use oriel_protocol::graphics::SurfaceId;
 
@@ -174,7 +177,7 @@ fn on_device(
             }
         }
         Way::Textures => {
-            let half = Size::new(size.width.div_ceil(2), size.height.div_ceil(2));
+            let half = chroma_size(size);
             let texture = |size, format, from: u64| {
                 let texture = reader
                     .texture(MemoryKind::Planes, "a test's", size, format)

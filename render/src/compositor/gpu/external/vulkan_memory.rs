@@ -16,7 +16,7 @@ use oriel_codecs::{
 };
 use wgpu::hal::{self, api::Vulkan};
 
-use super::{ImportedPlanes, PlaneLayout};
+use super::{ImportedPlanes, PlaneLayout, read_only};
 
 /// A buffer that others may write to.
 #[derive(Debug)]
@@ -227,22 +227,7 @@ pub(super) fn import_dma_buf(
         _ => vk::Format::R8G8_UNORM,
     };
     check_modifier(&vulkan, raw_format, plane.modifier, size)?;
-    let whole = wgpu::Extent3d {
-        width: size.width,
-        height: size.height,
-        depth_or_array_layers: 1,
-    };
-    let description = hal::TextureDescriptor {
-        label: Some("decoder's plane"),
-        size: whole,
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format,
-        usage: wgpu::wgt::TextureUses::COPY_SRC,
-        memory_flags: hal::MemoryFlags::empty(),
-        view_formats: Vec::new(),
-    };
+    let description = read_only(size, format);
     // SAFETY: the feature is on and the driver takes this modifier. The file is a dma-buf, or else
     // the import fails; that offset and stride are inside of it was looked at above, and that they
     // are right is what the driver says that exported it. It is read only between the barriers of
@@ -251,7 +236,7 @@ pub(super) fn import_dma_buf(
         let texture = vulkan
             .texture_from_dmabuf_fd(
                 file.into(),
-                &description,
+                &for_driver(&description),
                 plane.modifier,
                 plane.stride_bytes,
                 plane.offset_bytes,
@@ -260,18 +245,26 @@ pub(super) fn import_dma_buf(
         drop(vulkan);
         Ok(device.create_texture_from_hal::<Vulkan>(
             texture,
-            &wgpu::TextureDescriptor {
-                label: description.label,
-                size: whole,
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format,
-                usage: wgpu::TextureUsages::COPY_SRC,
-                view_formats: &[],
-            },
+            &description,
             wgpu::wgt::TextureUses::COPY_SRC,
         ))
+    }
+}
+
+/// What the driver is told of a texture that is only copied from.
+pub(super) fn for_driver<'a>(
+    description: &wgpu::TextureDescriptor<'a>,
+) -> hal::TextureDescriptor<'a> {
+    hal::TextureDescriptor {
+        label: description.label,
+        size: description.size,
+        mip_level_count: description.mip_level_count,
+        sample_count: description.sample_count,
+        dimension: description.dimension,
+        format: description.format,
+        usage: wgpu::wgt::TextureUses::COPY_SRC,
+        memory_flags: hal::MemoryFlags::empty(),
+        view_formats: Vec::new(),
     }
 }
 
@@ -411,24 +404,33 @@ fn barriers<'a>(
             }
         }
     }
+    // SAFETY: the images are in the old layout: others leave them so, and wgpu takes them to be in the
+    // new one from the first command to the last.
+    unsafe { record_barriers(device, (first, then), &buffers, &images) }
+}
+
+/// Commands that are nothing but barriers between two stages.
+///
+/// # Safety
+/// Buffers and images are the device's, live until the commands are done, and are in the state that
+/// their barriers take them from; what wgpu takes for their state stays true.
+pub(super) unsafe fn record_barriers(
+    device: &wgpu::Device,
+    (first, then): (vk::PipelineStageFlags, vk::PipelineStageFlags),
+    buffers: &[vk::BufferMemoryBarrier<'_>],
+    images: &[vk::ImageMemoryBarrier<'_>],
+) -> Option<wgpu::CommandBuffer> {
     // SAFETY: the device is only used while the guard lives; the clone is a table of functions.
     let raw = unsafe { device.as_hal::<Vulkan>()?.raw_device().clone() };
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    // SAFETY: nothing else is recorded with this encoder, and nothing of it is kept. The images are
-    // in the old layout: others leave them so, and wgpu takes them to be in the new one from the
-    // first command to the last.
+    // SAFETY: nothing else is recorded with this encoder, and nothing of it is kept. The rest is as
+    // the caller says.
     let is_recorded = unsafe {
         encoder.as_hal_mut::<Vulkan, _, _>(|encoder| match encoder {
             Some(encoder) => {
-                raw.cmd_pipeline_barrier(
-                    encoder.raw_handle(),
-                    first,
-                    then,
-                    vk::DependencyFlags::empty(),
-                    &[],
-                    &buffers,
-                    &images,
-                );
+                let none = vk::DependencyFlags::empty();
+                let commands = encoder.raw_handle();
+                raw.cmd_pipeline_barrier(commands, first, then, none, &[], buffers, images);
                 true
             }
             None => false,

@@ -15,7 +15,7 @@ use oriel_codecs::video::{
 };
 use wgpu::hal::{self, api::Vulkan};
 
-use super::ImportedPlanes;
+use super::{ImportedPlanes, read_only, vulkan_memory};
 use crate::compositor::gpu::device::GpuDevice;
 
 /// What decoding H.264 takes of the driver beside Vulkan 1.3. The first is for pictures that are
@@ -257,22 +257,7 @@ pub(super) fn import(
     if owner != vk::QUEUE_FAMILY_IGNORED && owner != DRAWING_FAMILY {
         return Err(ImportError::new("its image belongs to other queues"));
     }
-    let whole = wgpu::Extent3d {
-        width: size.width,
-        height: size.height,
-        depth_or_array_layers: 1,
-    };
-    let description = hal::TextureDescriptor {
-        label: Some("decoder's picture"),
-        size: whole,
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format: wgpu::TextureFormat::NV12,
-        usage: wgpu::wgt::TextureUses::COPY_SRC,
-        memory_flags: hal::MemoryFlags::empty(),
-        view_formats: Vec::new(),
-    };
+    let description = read_only(size, wgpu::TextureFormat::NV12);
     // SAFETY: the image is of this device, of this size at least, has two planes and can be copied
     // from, as the decoder says. It is destroyed by its decoder, not before the picture is dropped
     // whose planes these are. It is read only within `submit`, which brings it to the state that is
@@ -283,23 +268,14 @@ pub(super) fn import(
             .ok_or_else(|| ImportError::new("the device is not Vulkan's"))?;
         let texture = vulkan.texture_from_raw(
             vk::Image::from_raw(raw),
-            &description,
+            &vulkan_memory::for_driver(&description),
             Some(Box::new(|| ())),
             hal::vulkan::TextureMemory::External,
         );
         drop(vulkan);
         let texture = device.create_texture_from_hal::<Vulkan>(
             texture,
-            &wgpu::TextureDescriptor {
-                label: description.label,
-                size: whole,
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format: wgpu::TextureFormat::NV12,
-                usage: wgpu::TextureUsages::COPY_SRC,
-                view_formats: &[],
-            },
+            &description,
             wgpu::wgt::TextureUses::COPY_SRC,
         );
         Ok(ImportedPlanes::Image {
@@ -358,29 +334,13 @@ fn take(device: &wgpu::Device, state: &VulkanImageState) -> Option<wgpu::Command
         .dst_queue_family_index(vk::QUEUE_FAMILY_IGNORED)
         .image(vk::Image::from_raw(state.image))
         .subresource_range(whole);
-    // SAFETY: the device is only used while the guard lives; the clone is a table of functions.
-    let raw = unsafe { device.as_hal::<Vulkan>()?.raw_device().clone() };
-    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    // SAFETY: nothing else is recorded with this encoder, and nothing of it is kept. The image is in
-    // the old layout once its semaphore was waited for, and wgpu takes it to be in the new one.
-    let is_recorded = unsafe {
-        encoder.as_hal_mut::<Vulkan, _, _>(|encoder| match encoder {
-            Some(encoder) => {
-                raw.cmd_pipeline_barrier(
-                    encoder.raw_handle(),
-                    vk::PipelineStageFlags::ALL_COMMANDS,
-                    vk::PipelineStageFlags::TRANSFER,
-                    vk::DependencyFlags::empty(),
-                    &[],
-                    &[],
-                    &[barrier],
-                );
-                true
-            }
-            None => false,
-        })
-    };
-    is_recorded.then(|| encoder.finish())
+    let stages = (
+        vk::PipelineStageFlags::ALL_COMMANDS,
+        vk::PipelineStageFlags::TRANSFER,
+    );
+    // SAFETY: the image is in the old layout once its semaphore was waited for, and wgpu takes it to
+    // be in the new one.
+    unsafe { vulkan_memory::record_barriers(device, stages, &[], &[barrier]) }
 }
 
 /// The value that an image's semaphore has.
