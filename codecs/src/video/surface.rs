@@ -59,11 +59,11 @@ impl DecodedAvc {
     /// The rectangles that change on the surface; they may overlap.
     pub fn damage(&self) -> impl Iterator<Item = Rect> {
         // A region that both views list changes once.
-        let luma = self
-            .luma_regions
-            .iter()
-            .filter(|rect| !self.is_in_chroma_region(rect));
-        luma.chain(&self.chroma_regions).copied()
+        let luma = self.luma_regions.iter().enumerate();
+        let luma = luma.filter(|(index, _)| !self.has_chroma_of(*index));
+        luma.map(|(_, rect)| rect)
+            .chain(&self.chroma_regions)
+            .copied()
     }
 
     /// The same views, in memory: those that only a GPU holds are copied.
@@ -87,8 +87,8 @@ impl DecodedAvc {
     /// Takes the views into the picture that the surface keeps for 4:4:4.
     pub fn combine(&self, picture: &mut Yuv444Picture) {
         if let Some(view) = &self.luma_view {
-            for rect in &self.luma_regions {
-                if self.is_in_chroma_region(rect) {
+            for (index, rect) in self.luma_regions.iter().enumerate() {
+                if self.has_chroma_of(index) {
                     avc444::store_luma(&view.planes(), rect, picture);
                 } else {
                     avc444::combine_luma(&view.planes(), rect, picture);
@@ -141,13 +141,20 @@ impl DecodedAvc {
         }
     }
 
-    fn is_in_chroma_region(&self, rect: &Rect) -> bool {
-        is_in_any(rect, &self.chroma_regions)
+    /// True where the auxiliary view counts in all of that luma region.
+    pub fn has_chroma_of(&self, luma_region: usize) -> bool {
+        holds_region(&self.chroma_regions, &self.luma_regions, luma_region)
     }
 }
 
-fn is_in_any(rect: &Rect, regions: &[Rect]) -> bool {
-    regions.iter().any(|region| region.contains_rect(rect))
+/// True where one of `regions` holds that one of others. Both views mostly list the same, hundreds
+/// of them, in the same order: the one in the same place is asked first.
+fn holds_region(regions: &[Rect], others: &[Rect], index: usize) -> bool {
+    let Some(wanted) = others.get(index) else {
+        return false;
+    };
+    let holds = |region: &Rect| region.contains_rect(wanted);
+    regions.get(index).is_some_and(holds) || regions.iter().any(holds)
 }
 
 /// Decodes the messages for one surface, in order. All views go through one decoder, as they went
@@ -227,11 +234,11 @@ impl AvcSurfaceDecoder {
                 if let (Some(luma), Some(chroma)) = (&luma_view, &chroma_view)
                     && self.is_to_be_observed(luma, chroma)
                 {
-                    let both = luma_regions
-                        .iter()
-                        .filter(|rect| is_in_any(rect, &chroma_regions));
+                    let both = (0..luma_regions.len())
+                        .filter(|index| holds_region(&chroma_regions, &luma_regions, *index))
+                        .map(|index| luma_regions[index]);
                     self.main_chroma
-                        .observe_v2(&luma.planes(), &chroma.planes(), both.copied());
+                        .observe_v2(&luma.planes(), &chroma.planes(), both);
                 }
                 self.main_chroma.found()
             }
@@ -292,5 +299,27 @@ impl std::fmt::Debug for AvcSurfaceDecoder {
         f.debug_struct("AvcSurfaceDecoder")
             .field("decoder", &self.decoder.name())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_both_views_list_changes_once_wherever_it_stands() {
+        let [a, b, c] = [0, 8, 16].map(|left| Rect::new(left, 0, left + 8, 8));
+        let half = Rect::new(16, 0, 20, 8);
+        let views = DecodedAvc {
+            version: AvcVersion::Avc444V2,
+            luma_view: None,
+            chroma_view: None,
+            luma_regions: vec![a, b, c, half],
+            chroma_regions: vec![a, half, b],
+            main_chroma: MainChroma::Averaged,
+        };
+        let has_chroma: Vec<_> = (0..5).map(|index| views.has_chroma_of(index)).collect();
+        assert_eq!(has_chroma, [true, true, false, true, false]);
+        assert_eq!(views.damage().collect::<Vec<_>>(), [c, a, half, b]);
     }
 }

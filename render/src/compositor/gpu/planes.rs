@@ -116,13 +116,14 @@ impl SurfacePlanes {
         surface: Size,
     ) -> Result<(), CompositorError> {
         // Where the chroma comes with the same message, the main view's own would show nowhere.
-        let (luma_alone, with_chroma): (Vec<Rect>, Vec<Rect>) =
-            views.luma_regions.iter().partition(|rect| {
-                views
-                    .chroma_regions
-                    .iter()
-                    .any(|chroma| chroma.contains_rect(rect))
-            });
+        let (mut luma_alone, mut with_chroma) = (Vec::new(), Vec::new());
+        for (index, rect) in views.luma_regions.iter().enumerate() {
+            if views.has_chroma_of(index) {
+                luma_alone.push(*rect);
+            } else {
+                with_chroma.push(*rect);
+            }
+        }
         let luma_alone = blocks(&luma_alone, view, surface);
         let with_chroma = blocks(&with_chroma, view, surface);
         let all: Vec<_> = luma_alone.iter().chain(&with_chroma).copied().collect();
