@@ -16,7 +16,7 @@ use super::{
     Presentation, Presented,
     copied::{bytes_in, bytes_of},
     filter::Scaler,
-    hurried::Hurried,
+    hurried::{Holes, Hurried},
     memory::{Counted, MemoryLedger, MemoryTag},
     paint::WindowPainter,
 };
@@ -45,6 +45,8 @@ pub struct CpuCompositor {
     planes: HashMap<SurfaceId, KeptPlanes>,
     /// Oldest first.
     hurried: HashMap<SurfaceId, Vec<Hurried>>,
+    /// What is drawn on them, kept for its memory.
+    holes: Holes,
     cache: HashMap<CacheSlot, Counted<Picture>>,
     /// Of surfaces whose mapping is scaled.
     scalers: HashMap<SurfaceId, Scaler>,
@@ -113,6 +115,7 @@ impl CpuCompositor {
             surfaces: HashMap::new(),
             planes: HashMap::new(),
             hurried: HashMap::new(),
+            holes: Holes::default(),
             cache: HashMap::new(),
             scalers: HashMap::new(),
             painter: WindowPainter::default(),
@@ -145,12 +148,13 @@ impl CpuCompositor {
     }
 
     /// These rectangles of a surface are drawn anew.
-    fn overdraw(&mut self, surface: SurfaceId, rects: impl IntoIterator<Item = Rect>) {
-        if let Some(pictures) = self.hurried.get_mut(&surface) {
-            for rect in rects {
-                for hurried in pictures.iter_mut() {
-                    hurried.exclude(&rect);
-                }
+    fn overdraw(&mut self, surface: SurfaceId, rects: impl Iterator<Item = Rect>) {
+        if let Some(pictures) = self.hurried.get_mut(&surface)
+            && !pictures.is_empty()
+        {
+            self.holes.set(rects);
+            for hurried in pictures.iter_mut() {
+                hurried.exclude(&mut self.holes);
             }
             pictures.retain(|hurried| !hurried.rects.is_empty());
         }
@@ -425,7 +429,7 @@ impl Compositor for CpuCompositor {
         block: &PixelBlock,
         region: CopyRegion,
     ) -> Result<(), CompositorError> {
-        self.overdraw(surface, [region.target()]);
+        self.overdraw(surface, std::iter::once(region.target()));
         self.copied.drawn += bytes_of(region.source.size());
         let picture = self.surface_mut(surface)?;
         copy_region(block.data(), block.stride_bytes(), &region, picture);

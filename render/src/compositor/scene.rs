@@ -19,6 +19,10 @@ use crate::{
     error::{CompositorError, PeerError},
 };
 
+/// Of more rectangles than these, what lies around all of them counts as changed: telling them
+/// apart would take longer than showing some pixels that are the same.
+const MAX_DAMAGE_RECTS: usize = 4096;
+
 /// How much a peer may make this side keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SceneLimits {
@@ -640,15 +644,13 @@ impl Scene {
         let reach = Filter::choose(state.size, target.size()).reach_px(state.size, target.size());
         // As with a window: the surface is the desktop, the mapping the viewport.
         let onto = |rect: &Rect| scale_rect(rect, reach, state.size, &target).intersect(&bounds);
-        if rects.len() > 512 {
+        if rects.len() > MAX_DAMAGE_RECTS {
             let all = rects
                 .iter()
                 .fold(Rect::default(), |all, rect| all.union(rect));
             self.damage.add(onto(&all));
         } else {
-            for rect in rects {
-                self.damage.add(onto(rect));
-            }
+            self.damage.add_many(rects.iter().map(onto));
         }
         self.has_picture = true;
     }
