@@ -28,6 +28,13 @@ pub enum PresentChoice {
     Fifo,
 }
 
+/// Frames that are ready are applied one after the other for no longer than this before they are
+/// shown.
+const APPLY_BUDGET: Duration = Duration::from_millis(12);
+
+/// Each frame is shown where applying and showing it takes less: fifty pictures a second.
+const FLUENT: Duration = Duration::from_millis(20);
+
 /// Drawing starts so long before the blank, beside the time it takes.
 const MARGIN: Duration = Duration::from_millis(2);
 /// Who waited so long for something to draw into was woken by a blank.
@@ -90,9 +97,19 @@ impl Pacer {
         self.is_hidden
     }
 
-    /// Between two refreshes of the screen, where that is known.
-    pub(crate) fn told(&self) -> Option<Duration> {
-        self.told
+    /// Whether to show what there is before more of it is applied, when frames were applied for
+    /// so long and showing the last picture took so long.
+    ///
+    /// A picture more between two refreshes of the screen nobody sees. Where those are not known,
+    /// each frame is shown as long as that leaves many a second. Else showing takes half of the
+    /// time at most, so that nothing piles up.
+    pub(crate) fn is_due(&self, applying: Duration, showing: Duration) -> bool {
+        let is_fluent = self.told.is_none() && applying + showing < FLUENT;
+        let budget = match self.told {
+            Some(_) => APPLY_BUDGET,
+            None => showing.min(APPLY_BUDGET),
+        };
+        is_fluent || applying > budget
     }
 
     /// The screen refreshes so often; `None` where that is not known.
@@ -177,6 +194,20 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
     const US: Duration = Duration::from_micros(1);
+
+    #[test]
+    fn each_frame_is_shown_unless_showing_takes_long_or_the_screen_refreshes_later() {
+        let mut pacer = Pacer::new();
+        assert!(pacer.is_due(2 * MS, 9 * MS));
+        // Showing takes long: for as long as that, frames are applied.
+        assert!(!pacer.is_due(2 * MS, 19 * MS));
+        assert!(!pacer.is_due(10 * MS, 11 * MS));
+        assert!(pacer.is_due(11 * MS, 10 * MS));
+        assert!(pacer.is_due(13 * MS, 300 * MS));
+        pacer.set_interval(Some(16 * MS));
+        assert!(!pacer.is_due(2 * MS, 9 * MS));
+        assert!(pacer.is_due(13 * MS, 9 * MS));
+    }
 
     /// A screen that shows one picture a blank, and takes one ahead.
     struct Screen {

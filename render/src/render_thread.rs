@@ -24,12 +24,6 @@ use crate::{
     view::{Scaling, View},
 };
 
-/// Frames that are ready are applied one after the other for as long as it took to show the last
-/// one, so that showing takes half of the time at most and nothing piles up; but not for longer
-/// than this. Where the screen's refreshes are known, for so long in any case: a picture more
-/// between two of them nobody sees.
-const APPLY_BUDGET: Duration = Duration::from_millis(12);
-
 /// After so long without a new picture there is time to draw better what was drawn in a hurry.
 const REST: Duration = Duration::from_millis(120);
 
@@ -246,14 +240,11 @@ impl<E: Fn(RenderEvent)> RenderThread<E> {
     /// Applies what the decode stage has ready; false where there may be more.
     fn apply_ready(&mut self) -> bool {
         let started = Instant::now();
-        let budget = match self.pacer.told() {
-            Some(_) => APPLY_BUDGET,
-            None => self.showing.min(APPLY_BUDGET),
-        };
         while let Some(batch) = self.stage.next_batch() {
             let is_whole = batch.is_whole;
             self.apply(batch);
-            if (is_whole && started.elapsed() > budget) || self.has_failed {
+            let is_due = || self.pacer.is_due(started.elapsed(), self.showing);
+            if (is_whole && is_due()) || self.has_failed {
                 return false;
             }
         }
