@@ -7,7 +7,7 @@ use oriel_codecs::{
     progressive::Pass,
     video::AvcVersion,
 };
-use oriel_protocol::graphics::{CacheSlot, GraphicsCommand, SurfaceId};
+use oriel_protocol::graphics::{CacheLimits, CacheSlot, GraphicsCommand, SurfaceId};
 use oriel_render::{
     compositor::{Compositor, CpuCompositor, GpuCompositor, MemoryKind, Scene, SceneLimits},
     decode::{Batch, Step},
@@ -200,36 +200,71 @@ fn what_was_copied_through_is_given_back_with_the_desktop() {
     assert_eq!(now(&gpu, MemoryKind::Scratch), 0);
 }
 
+/// Whether a part of a row of the surface finds room in the cache.
+fn finds_room(scene: &mut Scene, compositor: &mut dyn Compositor, slot: u16, width: i32) -> bool {
+    let store = GraphicsCommand::SurfaceToCache {
+        surface: SURFACE,
+        key: 1,
+        slot: CacheSlot(slot),
+        rect: Rect::new(0, 0, width, 1),
+    };
+    scene.apply(compositor, &Step::Command(store)).is_ok()
+}
+
 #[test]
-fn the_cache_is_as_large_as_the_specification_says_to_the_byte() {
-    let limits = SceneLimits::default();
-    assert_eq!(
-        (limits.cache_bytes, limits.cache_slots),
-        (25_600 * 4096, 25_600)
-    );
+fn the_cache_is_as_large_as_it_may_be_to_the_byte_and_to_the_slot() {
+    assert_eq!(SceneLimits::default().cache, CacheLimits::FULL);
     let limits = SceneLimits {
-        cache_bytes: 4 * 100,
-        cache_slots: 2,
-        ..limits
+        cache: CacheLimits {
+            bytes: 4 * 100,
+            slots: 2,
+        },
+        ..SceneLimits::default()
     };
     let cpu = &mut CpuCompositor::new(None);
     let mut scene = Scene::new(limits);
     desktop(&mut scene, cpu, []);
-    let mut store = |slot, width| {
-        let store = GraphicsCommand::SurfaceToCache {
-            surface: SURFACE,
-            key: 1,
-            slot: CacheSlot(slot),
-            rect: Rect::new(0, 0, width, 1),
-        };
-        scene.apply(cpu, &Step::Command(store)).is_ok()
-    };
+    let mut store = |slot, width| finds_room(&mut scene, cpu, slot, width);
     assert!(store(1, 60));
     assert!(!store(2, 41), "a pixel too many");
     assert!(store(2, 40));
     assert!(!store(3, 1), "full");
     assert!(store(2, 10), "a slot is filled again");
     assert!(!store(3, 1), "a slot too many");
+}
+
+#[test]
+fn the_cache_becomes_as_small_as_was_agreed_and_never_larger_than_this_side_takes() {
+    let agree = |bytes, slots| GraphicsCommand::LimitCache {
+        limits: CacheLimits { bytes, slots },
+    };
+    let limits = SceneLimits {
+        cache: CacheLimits {
+            bytes: 4 * 100,
+            slots: 3,
+        },
+        ..SceneLimits::default()
+    };
+    let cpu = &mut CpuCompositor::new(None);
+    let mut scene = Scene::new(limits);
+    desktop(&mut scene, cpu, []);
+    carry_out(&mut scene, cpu, [agree(4 * 50, 2)]);
+    // It was said before the desktop came, and is true for the next one as well.
+    desktop(&mut scene, cpu, []);
+    assert!(!finds_room(&mut scene, cpu, 1, 51), "a pixel too many");
+    assert!(finds_room(&mut scene, cpu, 1, 48));
+    assert!(finds_room(&mut scene, cpu, 2, 1));
+    assert!(!finds_room(&mut scene, cpu, 3, 1), "a slot too many");
+    carry_out(&mut scene, cpu, [agree(1 << 30, 100)]);
+    assert!(finds_room(&mut scene, cpu, 3, 51));
+    assert!(!finds_room(&mut scene, cpu, 1, 49), "a pixel too many");
+    assert!(!finds_room(&mut scene, cpu, 4, 0), "a slot too many");
+    // What was stored under larger limits stays, and leaves no room.
+    carry_out(&mut scene, cpu, [agree(4 * 50, 3)]);
+    assert!(!finds_room(&mut scene, cpu, 2, 1));
+    let slot = CacheSlot(3);
+    carry_out(&mut scene, cpu, [GraphicsCommand::EvictCache { slot }]);
+    assert!(finds_room(&mut scene, cpu, 2, 2));
 }
 
 #[test]

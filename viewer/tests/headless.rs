@@ -57,6 +57,14 @@ fn the_desktop_is_shown_over_tls_and_nla() {
     assert!(frames["applied"].as_u64() > Some(0), "{frames}");
     assert_eq!(frames["received"], frames["acknowledged"], "{frames}");
     assert!(figures["acknowledge_us"]["count"].as_u64() > Some(0));
+    assert_eq!(figures["connect"]["cache_limit"], 100 << 20);
+}
+
+#[test]
+fn the_small_cache_is_had_by_asking_for_it() {
+    let figures = shows_the_desktop(&["--small-cache"], LOSSY_DB);
+    assert_eq!(figures["connect"]["cache_limit"], 16 << 20);
+    assert_eq!(figures["connect"]["graphics_version"], "10.7");
 }
 
 #[test]

@@ -161,6 +161,7 @@ impl ClientConnection {
             self.drawing.close_pipeline();
             if pipeline.confirmed().is_some() {
                 self.offer.graphics_version = None;
+                self.offer.cache = None;
                 self.events
                     .push_back(ClientEvent::GraphicsPipeline { is_open: false });
             }
@@ -176,8 +177,12 @@ impl ClientConnection {
                     self.offer.graphics_version = Some(set.version.0);
                     self.offer.graphics_flags = set.flags().bits();
                     self.drawing.open_pipeline();
-                    self.events
-                        .push_back(ClientEvent::GraphicsPipeline { is_open: true });
+                    let limits = set.cache_limits();
+                    self.offer.cache = Some(limits);
+                    self.events.extend([
+                        ClientEvent::GraphicsPipeline { is_open: true },
+                        ClientEvent::Graphics(GraphicsCommand::LimitCache { limits }),
+                    ]);
                 }
                 PipelineEvent::Command(command) => self.handle_pipeline_command(now, command),
                 // No persistent cache is offered.

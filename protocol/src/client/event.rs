@@ -4,7 +4,7 @@ use bytes::Bytes;
 use oriel_codecs::geometry::Size;
 
 use crate::{
-    graphics::{GraphicsCommand, PointerUpdate},
+    graphics::{CacheLimits, GraphicsCommand, PointerUpdate},
     input::LockKeys,
 };
 
@@ -65,6 +65,8 @@ pub struct ServerOffer {
     pub graphics_version: Option<u32>,
     /// Its flags.
     pub graphics_flags: u32,
+    /// What the bitmap cache holds under it.
+    pub cache: Option<CacheLimits>,
     /// Reconnection is possible: an auto-reconnect cookie came.
     pub auto_reconnect: bool,
     /// Round trip measured by the server's auto-detection, ms, where it told.

@@ -1,5 +1,6 @@
 //! Capability sets of the graphics pipeline (`[MS-RDPEGFX] 2.2.1.6`, `2.2.3`).
 
+use super::CacheLimits;
 use crate::{
     capabilities::{NsCodecProperties, RemoteFxMode},
     client::GraphicsSupport,
@@ -105,6 +106,23 @@ impl CapabilitySet {
             _ => CapabilityFlags::empty(),
         }
     }
+
+    /// True where RemoteFX takes the place of its progressive variant. From 10.0 on, the bit for it
+    /// means nothing.
+    pub fn is_thin_client(&self) -> bool {
+        self.version <= PipelineVersion::V8_1 && self.flags().contains(CapabilityFlags::THIN_CLIENT)
+    }
+
+    /// What the bitmap cache holds where a server confirms this set (`[MS-RDPEGFX] 3.3.1.4`).
+    pub fn cache_limits(&self) -> CacheLimits {
+        let is_small = self.is_thin_client()
+            || self.flags().contains(CapabilityFlags::SMALL_CACHE)
+            || self.version == PipelineVersion::V10_3;
+        match is_small {
+            true => CacheLimits::SMALL,
+            false => CacheLimits::FULL,
+        }
+    }
 }
 
 impl Pdu for CapabilitySet {
@@ -156,8 +174,8 @@ pub fn client_capabilities(support: GraphicsSupport) -> Vec<CapabilitySet> {
                 );
             }
             _ if !offers_10 => continue,
-            // Without flags there is no way to decline H.264.
-            PipelineVersion::V10_1 if !support.avc444 => continue,
+            // Without flags there is no way to decline H.264, nor to ask for the small cache.
+            PipelineVersion::V10_1 if !support.avc444 || is_small => continue,
             _ => {
                 flags.set(CapabilityFlags::AVC_DISABLED, !support.avc444);
                 flags.set(
@@ -190,10 +208,8 @@ pub enum GraphicsTarget {
         progressive: bool,
         /// Surfaces may be scaled on their way to the output.
         scaled_output: bool,
-        /// Bytes that the client's bitmap cache holds.
-        cache_limit_bytes: u32,
-        /// Slots that it has, counted from 1.
-        cache_slots: u16,
+        /// What the client's bitmap cache holds; its slots are counted from 1.
+        cache: CacheLimits,
     },
     /// Bitmap updates, and what the client takes in surface commands.
     Bitmaps(SurfaceTarget),
@@ -231,21 +247,14 @@ pub fn choose_capabilities(
             (is_on, is_on)
         }
     };
-    // THIN_CLIENT has that meaning up to 8.1 only; the bit is unused later.
-    let is_thin = version <= PipelineVersion::V8_1 && flags.contains(CapabilityFlags::THIN_CLIENT);
-    let is_small = is_thin
-        || flags.contains(CapabilityFlags::SMALL_CACHE)
-        || version == PipelineVersion::V10_3;
     let target = GraphicsTarget::Pipeline {
         version,
         avc420: client_420 && support.avc420,
         avc444: client_444 && support.avc444,
-        progressive: !is_thin,
+        progressive: !best.is_thin_client(),
         scaled_output: version >= PipelineVersion::V10_5
             && !flags.contains(CapabilityFlags::SCALED_MAP_DISABLED),
-        // [MS-RDPEGFX] 3.3.1.4.
-        cache_limit_bytes: if is_small { 16 << 20 } else { 100 << 20 },
-        cache_slots: if is_small { 4_096 } else { 25_600 },
+        cache: best.cache_limits(),
     };
     Some((best.clone(), target))
 }
@@ -364,6 +373,49 @@ mod tests {
                 };
                 assert!(!avc444 || client.avc444 && server.avc444);
                 assert!(!avc420 || (client.avc420 || client.avc444) && server.avc420);
+            }
+        }
+    }
+
+    #[test]
+    fn the_cache_is_small_where_a_flag_or_the_version_says_so() {
+        let (thin, small) = (CapabilityFlags::THIN_CLIENT, CapabilityFlags::SMALL_CACHE);
+        for version in PipelineVersion::ALL {
+            let limits = |flags| CapabilitySet::new(version, flags).cache_limits();
+            let has_flags = version != PipelineVersion::V10_1;
+            let wanted = |is_small| match is_small || version == PipelineVersion::V10_3 {
+                true => CacheLimits::SMALL,
+                false => CacheLimits::FULL,
+            };
+            assert_eq!(
+                limits(CapabilityFlags::empty()),
+                wanted(false),
+                "{version:?}"
+            );
+            assert_eq!(limits(small), wanted(has_flags), "{version:?}");
+            // A bit without a meaning later.
+            let is_early = version <= PipelineVersion::V8_1;
+            assert_eq!(limits(thin), wanted(is_early), "{version:?}");
+        }
+        assert_eq!(
+            CacheLimits::FULL.bytes,
+            CacheLimits::FULL.slots as u64 * 4096
+        );
+        assert_eq!(
+            CacheLimits::SMALL.bytes,
+            CacheLimits::SMALL.slots as u64 * 4096
+        );
+    }
+
+    #[test]
+    fn whoever_asks_for_the_small_cache_has_it_with_every_server() {
+        for support in all_support().filter(|support| support.small_cache) {
+            for set in client_capabilities(support) {
+                assert_eq!(
+                    set.cache_limits(),
+                    CacheLimits::SMALL,
+                    "{support:?}: {set:?}"
+                );
             }
         }
     }

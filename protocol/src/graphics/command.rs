@@ -24,6 +24,36 @@ impl SurfaceId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CacheSlot(pub u16);
 
+/// How much a client's bitmap cache holds (`[MS-RDPEGFX] 3.3.1.4`): "100 MB" with its 25,600 slots,
+/// or "16 MB" with its 4,096, are so many MiB, 4 KiB for each slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheLimits {
+    /// Bytes of all slots together, four a pixel.
+    pub bytes: u64,
+    /// Slots that are in use at one time.
+    pub slots: usize,
+}
+
+impl CacheLimits {
+    /// Of a client that asks for nothing else.
+    pub const FULL: Self = Self {
+        bytes: 100 << 20,
+        slots: 25_600,
+    };
+
+    /// Of the small cache.
+    pub const SMALL: Self = Self {
+        bytes: 16 << 20,
+        slots: 4_096,
+    };
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self::FULL
+    }
+}
+
 /// A logical frame, to be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FrameId(pub u32);
@@ -244,6 +274,11 @@ pub enum GraphicsCommand {
         format: SurfaceFormat,
         /// The encoded bytes.
         payload: Bytes,
+    },
+    /// The cache holds so much from here on: the two sides have agreed on it (`2.2.2.19`).
+    LimitCache {
+        /// How much.
+        limits: CacheLimits,
     },
     /// A progressive context is gone (`2.2.2.3`).
     DeleteCodecContext {

@@ -10,7 +10,7 @@ use oriel_protocol::{
         SelectedSecurity,
     },
     error_info::ErrorInfo,
-    graphics::{GraphicsTarget, PipelineVersion},
+    graphics::{CacheLimits, GraphicsCommand, GraphicsTarget, PipelineVersion},
     server::{AcceptedSecurity, DisconnectCause, ServerEvent},
     wire::Pdu,
     x224::{ConnectionConfirm, NegotiationFailure, NegotiationReply},
@@ -166,6 +166,39 @@ fn the_pipeline_is_opened_at_the_newest_version_where_both_have_it() {
             pair.server.graphics_target(),
             Some(GraphicsTarget::Bitmaps(_))
         ));
+    }
+}
+
+#[test]
+fn both_sides_learn_how_much_the_cache_holds_before_anything_is_drawn() {
+    let full = |_: &mut GraphicsSupport| {};
+    let asked: fn(&mut GraphicsSupport) = |graphics| graphics.small_cache = true;
+    // Without 4:4:4 it is 8.1, where H.264 comes with the small cache alone.
+    let old: fn(&mut GraphicsSupport) = |graphics| graphics.avc444 = false;
+    let cases = [
+        (full as fn(&mut _), CacheLimits::FULL),
+        (asked, CacheLimits::SMALL),
+        (old, CacheLimits::SMALL),
+    ];
+    for (change, wanted) in cases {
+        let mut client = client_config();
+        change(&mut client.graphics);
+        let mut pair = Pair::new(client, server_config());
+        pair.run();
+        let Some(GraphicsTarget::Pipeline { cache, .. }) = pair.server.graphics_target() else {
+            panic!("{:?}", pair.server.graphics_target());
+        };
+        assert_eq!(cache, wanted);
+        assert_eq!(pair.client.offer().cache, Some(wanted));
+        let mut events = pair
+            .client_events
+            .iter()
+            .skip_while(|event| !matches!(event, ClientEvent::GraphicsPipeline { is_open: true }));
+        let told = events.nth(1);
+        let ClientEvent::Graphics(GraphicsCommand::LimitCache { limits }) = told.unwrap() else {
+            panic!("{told:?}");
+        };
+        assert_eq!(*limits, wanted);
     }
 }
 

@@ -7,7 +7,7 @@ use oriel_codecs::{
     video::{AvcVersion, DecodedAvc, YuvFrame},
     yuv::coded_size,
 };
-use oriel_protocol::graphics::{CacheSlot, GraphicsCommand, SurfaceId};
+use oriel_protocol::graphics::{CacheLimits, CacheSlot, GraphicsCommand, SurfaceId};
 
 use super::{
     Compositor, CopyRegion, CopySource, Damage, Filter, Layer,
@@ -28,19 +28,16 @@ const MAX_DAMAGE_RECTS: usize = 4096;
 pub struct SceneLimits {
     /// Bytes of all surfaces, of what they keep for H.264, and of the output together.
     pub surface_bytes: u64,
-    /// Bytes of all cache slots together. `[MS-RDPEGFX] 3.3.1.4` allows 100 MB, which with its
-    /// 25,600 slots are 100 MiB: 4 KiB for each.
-    pub cache_bytes: u64,
-    /// Cache slots that are in use at one time: each takes memory beside its pixels.
-    pub cache_slots: usize,
+    /// The bitmap cache, until a server and this side have agreed on less. Slots are limited as
+    /// well as bytes: each takes memory beside its pixels.
+    pub cache: CacheLimits,
 }
 
 impl Default for SceneLimits {
     fn default() -> Self {
         Self {
             surface_bytes: 1 << 30,
-            cache_bytes: 100 << 20,
-            cache_slots: 25_600,
+            cache: CacheLimits::FULL,
         }
     }
 }
@@ -120,6 +117,8 @@ pub struct Scene {
     surfaces: HashMap<SurfaceId, SurfaceState>,
     cache: HashMap<CacheSlot, Size>,
     cache_bytes: u64,
+    /// As agreed with the server, where that is less than `limits` allow.
+    cache_limits: CacheLimits,
     mappings: u64,
     damage: Damage,
     /// Where the output changed when it was last composed.
@@ -145,6 +144,7 @@ impl Scene {
             surfaces: HashMap::new(),
             cache: HashMap::new(),
             cache_bytes: 0,
+            cache_limits: limits.cache,
             mappings: 0,
             damage: Damage::new(),
             composed: Damage::new(),
@@ -341,6 +341,14 @@ impl Scene {
                 compositor.evict(*slot);
                 Ok(())
             }
+            GraphicsCommand::LimitCache { limits } => {
+                // What is kept beyond stays until the server evicts it.
+                self.cache_limits = CacheLimits {
+                    bytes: limits.bytes.min(self.limits.cache.bytes),
+                    slots: limits.slots.min(self.limits.cache.slots),
+                };
+                Ok(())
+            }
             // Frames are the render loop's business; codec contexts, palettes and payloads are
             // the decode stage's.
             GraphicsCommand::StartFrame { .. }
@@ -491,8 +499,8 @@ impl Scene {
         let size = rect.size();
         let old = self.cache.get(&slot).map_or(0, |size| bytes_of(*size));
         let bytes = self.cache_bytes - old + bytes_of(size);
-        let has_slot = self.cache.contains_key(&slot) || self.cache.len() < self.limits.cache_slots;
-        if size.is_empty() || bytes > self.limits.cache_bytes || !has_slot {
+        let has_slot = self.cache.contains_key(&slot) || self.cache.len() < self.cache_limits.slots;
+        if size.is_empty() || bytes > self.cache_limits.bytes || !has_slot {
             return Err(PeerError::TooLarge {
                 what: "cache entry",
                 size,

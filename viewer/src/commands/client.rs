@@ -48,7 +48,10 @@ pub(super) fn client_config(
         },
         monitors: vec![layout],
         keyboard_layout,
-        graphics: graphics_support(session.gfx),
+        graphics: GraphicsSupport {
+            small_cache: session.small_cache,
+            ..graphics_support(session.gfx)
+        },
         connection_type: session.link.into(),
         compression: session.compression.into(),
         time_zone: local_time_zone().unwrap_or_default(),

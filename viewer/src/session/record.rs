@@ -104,6 +104,8 @@ struct Connect<'a> {
     security: &'a str,
     certificate: Option<&'a str>,
     graphics_version: Option<String>,
+    /// Most bytes of the bitmap cache, where there is one.
+    cache_limit: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -234,6 +236,7 @@ impl SessionRecord {
                 security: &self.security,
                 certificate: self.certificate.as_deref(),
                 graphics_version: figures.offer.graphics_version.map(format_graphics_version),
+                cache_limit: figures.offer.cache.map(|limits| limits.bytes),
             },
             desktop: self
                 .figures
@@ -371,7 +374,7 @@ fn peak_memory_kib() -> Option<u64> {
 mod tests {
     use super::*;
     use crate::session::Farewell;
-    use oriel_protocol::graphics::SurfaceId;
+    use oriel_protocol::graphics::{CacheLimits, SurfaceId};
     use oriel_render::compositor::{Compositor, CpuCompositor};
 
     #[test]
@@ -381,6 +384,7 @@ mod tests {
             ..Default::default()
         };
         figures.offer.graphics_version = Some(0x000A_0701);
+        figures.offer.cache = Some(CacheLimits::FULL);
         figures.connection.received_bytes = 4321;
         let record = SessionRecord {
             server: "pc".into(),
@@ -399,6 +403,7 @@ mod tests {
         assert_eq!(value["outcome"]["code"], 0);
         assert_eq!(value["connect"]["steps"][0]["name"], "tcp");
         assert_eq!(value["connect"]["graphics_version"], "10.7");
+        assert_eq!(value["connect"]["cache_limit"], 104_857_600);
         assert_eq!(value["bytes"]["received"], 4321);
         assert_eq!(value["desktop"], serde_json::json!([1280, 800]));
         for key in ["decode_us", "present_us", "acknowledge_us"] {

@@ -188,6 +188,8 @@ pub(in crate::graphics) fn encode_command(
             })
         }
         GraphicsCommand::SetPalette { .. } => Err(CommandError::Unsupported("a palette")),
+        // The capability set that was confirmed has told it.
+        GraphicsCommand::LimitCache { .. } => Err(CommandError::Unsupported("the cache's limits")),
     }
 }
 

@@ -92,8 +92,7 @@ fn the_newest_version_is_agreed_on_and_both_sides_say_so() {
             avc444: true,
             progressive: true,
             scaled_output: true,
-            cache_limit_bytes: 100 << 20,
-            cache_slots: 25_600,
+            cache: CacheLimits::FULL,
         })]
     );
 }
