@@ -200,6 +200,88 @@ fn what_was_copied_through_is_given_back_with_the_desktop() {
     assert_eq!(now(&gpu, MemoryKind::Scratch), 0);
 }
 
+#[test]
+fn slots_and_surfaces_that_come_and_go_are_made_of_what_others_left() {
+    const SLOTS: u16 = 300;
+    let Some(mut gpu) = gpu() else { return };
+    let mut scene = Scene::new(SceneLimits::default());
+    desktop(&mut scene, &mut gpu, []);
+    // Pieces of an interface in all sizes, each in the place of the one that is the oldest.
+    let side = |number: u32, limit: u32| 8 + (number.wrapping_mul(0x9E37_79B9) >> 16) % limit;
+    let size = |number| Size::new(side(number, 120), side(!number, 56));
+    let mut interface = |numbers: std::ops::Range<u32>| {
+        let before = gpu.memory().made;
+        for number in numbers {
+            let slot = CacheSlot((number % u32::from(SLOTS)) as u16 + 1);
+            if number >= u32::from(SLOTS) {
+                carry_out(&mut scene, &mut gpu, [GraphicsCommand::EvictCache { slot }]);
+            }
+            let store = GraphicsCommand::SurfaceToCache {
+                surface: SURFACE,
+                key: 1,
+                slot,
+                rect: size(number).to_rect(),
+            };
+            carry_out(&mut scene, &mut gpu, [store]);
+        }
+        gpu.memory().made - before
+    };
+    let first = interface(0..1000);
+    let later = interface(1000..5000);
+    // Each slot had one of its own; of 4000 slots later, one in ten at most has.
+    assert!((300..900).contains(&first), "{first}");
+    assert!(later < 400, "{later}");
+    let kept: u64 = (4700..5000).map(|number| size(number).area()).sum();
+    assert!((kept..=kept + kept / 4).contains(&(now(&gpu, MemoryKind::Cache) / 4)));
+    // Windows' surfaces, with films in them.
+    let picture = support::picture(Size::new(320, 240), 9);
+    let before = gpu.memory().made;
+    for _ in 0..20 {
+        let surface = SurfaceId(2);
+        let create = GraphicsCommand::CreateSurface {
+            surface,
+            size: picture.size(),
+            format: oriel_protocol::graphics::SurfaceFormat::Xrgb,
+        };
+        let whole = [picture.size().to_rect()];
+        let version = AvcVersion::Avc444V2;
+        let film = AvcSource::default().message(surface, &picture, version, Views::Both, &whole);
+        let gone = GraphicsCommand::DeleteSurface { surface };
+        let shown = GraphicsCommand::desktop(SURFACE, SCREEN).into_iter();
+        let all = shown.chain([create, film, gone]).collect();
+        apply(&mut scene, &mut gpu, support::decode_all(all));
+    }
+    // The surface, its planes, what is staged.
+    let made = gpu.memory().made - before;
+    assert!(made < 10, "{made}");
+}
+
+#[test]
+fn what_lies_ready_is_bounded_and_goes_with_a_desktop_of_another_size() {
+    let Some(mut gpu) = gpu() else { return };
+    let mut scene = Scene::new(SceneLimits::default());
+    desktop(&mut scene, &mut gpu, []);
+    let store = |slot| GraphicsCommand::SurfaceToCache {
+        surface: SURFACE,
+        key: 1,
+        slot: CacheSlot(slot),
+        rect: Rect::new(0, 0, 1024, 512),
+    };
+    let evict = |slot| GraphicsCommand::EvictCache {
+        slot: CacheSlot(slot),
+    };
+    carry_out(&mut scene, &mut gpu, (1..=20).map(store));
+    carry_out(&mut scene, &mut gpu, (1..=20).map(evict));
+    assert_eq!(now(&gpu, MemoryKind::Spare), 16 * (2 << 20));
+    desktop(&mut scene, &mut gpu, []);
+    assert!(now(&gpu, MemoryKind::Spare) > 0, "the next one is like it");
+    let size = Size::new(64, 64);
+    let other = GraphicsCommand::desktop(SURFACE, size);
+    carry_out(&mut scene, &mut gpu, other);
+    assert_eq!(now(&gpu, MemoryKind::Spare), 0);
+    assert_eq!(now(&gpu, MemoryKind::Output), 4 * size.area());
+}
+
 /// Whether a part of a row of the surface finds room in the cache.
 fn finds_room(scene: &mut Scene, compositor: &mut dyn Compositor, slot: u16, width: i32) -> bool {
     let store = GraphicsCommand::SurfaceToCache {

@@ -32,11 +32,13 @@ pub enum MemoryKind {
     Overlays,
     /// Decoders' pictures that the GPU shares with them, where they were made for that.
     Pictures,
+    /// Textures that lie ready for the next surface, slot or picture of their size.
+    Spare,
 }
 
 impl MemoryKind {
     /// All kinds, in the order of [`MemoryUse`].
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Surfaces,
         Self::Planes,
         Self::Cache,
@@ -47,6 +49,7 @@ impl MemoryKind {
         Self::Window,
         Self::Overlays,
         Self::Pictures,
+        Self::Spare,
     ];
 
     /// The kind in one word.
@@ -62,6 +65,7 @@ impl MemoryKind {
             Self::Window => "window",
             Self::Overlays => "overlays",
             Self::Pictures => "pictures",
+            Self::Spare => "spare",
         }
     }
 }
@@ -91,6 +95,9 @@ pub struct MemoryUse {
     kinds: [Bytes; MemoryKind::ALL.len()],
     /// All kinds together. Its most is less than their sum where they had it at different times.
     pub total: Bytes,
+    /// How often memory was taken: textures, buffers and pictures that were made. One that is used
+    /// again is not.
+    pub made: u64,
 }
 
 impl MemoryUse {
@@ -111,6 +118,7 @@ impl MemoryUse {
             kind.follow(later);
         }
         self.total.follow(later.total);
+        self.made = later.made;
     }
 }
 
@@ -119,6 +127,7 @@ impl MemoryUse {
 pub(crate) struct MemoryLedger {
     kinds: [Counter; MemoryKind::ALL.len()],
     total: Counter,
+    made: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -151,6 +160,7 @@ impl MemoryLedger {
         MemoryUse {
             kinds: std::array::from_fn(|kind| self.kinds[kind].bytes()),
             total: self.total.bytes(),
+            made: self.made.load(Ordering::Relaxed),
         }
     }
 
@@ -158,6 +168,7 @@ impl MemoryLedger {
     pub(crate) fn tag(self: &Arc<Self>, kind: MemoryKind, bytes: u64) -> MemoryTag {
         self.kinds[kind as usize].add(bytes);
         self.total.add(bytes);
+        self.made.fetch_add(1, Ordering::Relaxed);
         MemoryTag {
             ledger: self.clone(),
             kind,
@@ -175,6 +186,11 @@ pub(crate) struct MemoryTag {
 }
 
 impl MemoryTag {
+    /// How much it is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The memory is for something else now.
     pub(crate) fn become_kind(&mut self, kind: MemoryKind) {
         self.ledger.kinds[self.kind as usize].remove(self.bytes);
@@ -245,6 +261,7 @@ mod tests {
         assert_eq!(figures.of(MemoryKind::Cache), bytes(0, 70));
         assert_eq!(figures.of(MemoryKind::Output), bytes(70, 70));
         assert_eq!(figures.total, bytes(120, 150));
+        assert_eq!(figures.made, 3);
         drop((second, slot));
         assert_eq!(ledger.snapshot().total, bytes(0, 150));
         assert!(ledger.snapshot().used().all(|(_, bytes)| bytes.now == 0));

@@ -12,6 +12,7 @@ use oriel_codecs::{
 use oriel_shaders::TILES;
 use parking_lot::Mutex;
 
+use super::pool::{PooledTexture, TexturePool};
 use crate::{
     compositor::memory::{Counted, MemoryKind, MemoryLedger, MemoryTag},
     error::{CompositorError, RenderError},
@@ -31,6 +32,8 @@ pub(crate) struct GpuDevice {
     pub(crate) shared: Option<Arc<VulkanDevice>>,
     /// What is made on the device, where it is made.
     pub(crate) memory: Arc<MemoryLedger>,
+    /// Textures between two uses.
+    pub(crate) pool: Arc<TexturePool>,
     name: String,
     faults: Arc<Mutex<Faults>>,
 }
@@ -126,6 +129,7 @@ impl GpuDevice {
             queue,
             shared,
             memory: Arc::default(),
+            pool: Arc::default(),
             faults,
         })
     }
@@ -208,8 +212,44 @@ impl GpuDevice {
             texture,
             view,
             size,
-            _memory: self.memory.tag(kind, texels_bytes(held, format)),
+            memory: Some(self.memory.tag(kind, texels_bytes(held, format))),
+            pool: None,
         })
+    }
+
+    /// A texture that goes to the pool when it is dropped, and comes from there where there is one
+    /// of its size: its first content is anything.
+    pub(crate) fn pooled_texture(
+        &self,
+        kind: MemoryKind,
+        label: &str,
+        size: Size,
+        format: wgpu::TextureFormat,
+    ) -> Result<Texture, CompositorError> {
+        self.texture_up_to(size.area(), kind, label, size, format)
+    }
+
+    /// The same, but one that is larger will do if it has no more than `most_texels`.
+    pub(crate) fn texture_up_to(
+        &self,
+        most_texels: u64,
+        kind: MemoryKind,
+        label: &str,
+        size: Size,
+        format: wgpu::TextureFormat,
+    ) -> Result<Texture, CompositorError> {
+        let mut texture = match self.pool.take(kind, size, most_texels, format) {
+            Some(kept) => Texture {
+                texture: kept.texture,
+                view: kept.view,
+                size: kept.size,
+                memory: Some(kept.memory),
+                pool: None,
+            },
+            None => self.texture(kind, label, size, format)?,
+        };
+        texture.pool = Some(self.pool.clone());
+        Ok(texture)
     }
 
     /// A buffer, which [`check`](Self::check) knows whether there was memory for.
@@ -256,7 +296,23 @@ pub(crate) struct Texture {
     pub(crate) texture: wgpu::Texture,
     pub(crate) view: wgpu::TextureView,
     pub(crate) size: Size,
-    _memory: MemoryTag,
+    /// There until the texture is dropped.
+    memory: Option<MemoryTag>,
+    /// Where it goes then.
+    pool: Option<Arc<TexturePool>>,
+}
+
+impl Drop for Texture {
+    fn drop(&mut self) {
+        if let (Some(pool), Some(memory)) = (self.pool.take(), self.memory.take()) {
+            pool.put(PooledTexture {
+                texture: self.texture.clone(),
+                view: self.view.clone(),
+                size: self.size,
+                memory,
+            });
+        }
+    }
 }
 
 impl Texture {

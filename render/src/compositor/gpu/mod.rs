@@ -9,6 +9,7 @@ mod device;
 mod external;
 mod passes;
 mod planes;
+mod pool;
 mod proof;
 mod read_back;
 mod staging;
@@ -58,6 +59,7 @@ pub struct GpuCompositor {
     picture_painter: Option<WindowPainter>,
     output: Texture,
     surfaces: HashMap<SurfaceId, Surface>,
+    /// Textures that may be larger than what they keep.
     cache: HashMap<CacheSlot, Texture>,
     /// What a surface is copied through onto itself.
     scratch: Option<Texture>,
@@ -140,7 +142,9 @@ impl GpuCompositor {
     }
 
     fn black_texture(&mut self, kind: MemoryKind, size: Size) -> Result<Texture, CompositorError> {
-        let texture = self.gpu.texture(kind, kind.name(), size, SURFACE_FORMAT)?;
+        let texture = self
+            .gpu
+            .pooled_texture(kind, kind.name(), size, SURFACE_FORMAT)?;
         self.batch
             .clear(&self.gpu, &texture.view, BLACK.map(f64::from));
         Ok(texture)
@@ -156,6 +160,19 @@ fn texture_of(
         .get(&surface)
         .map(|kept| &kept.texture)
         .ok_or_else(|| missing(surface))
+}
+
+/// A texture for a slot of the cache. Slots have all sizes: one that another left and that is larger
+/// by up to a quarter will do.
+fn slot_texture(gpu: &GpuDevice, size: Size) -> Result<Texture, CompositorError> {
+    let most_texels = size.area() + size.area() / 4;
+    gpu.texture_up_to(
+        most_texels,
+        MemoryKind::Cache,
+        "cache",
+        size,
+        SURFACE_FORMAT,
+    )
 }
 
 /// The scene names only what it has made, so this is a bug of ours rather than the peer's.
@@ -241,9 +258,16 @@ impl Compositor for GpuCompositor {
     }
 
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
-        self.output = self.black_texture(MemoryKind::Output, output)?;
         self.surfaces.clear();
         self.cache.clear();
+        if self.output.size != output {
+            // The next ones will have other sizes as well.
+            self.gpu.pool.clear();
+            let (kind, gpu) = (MemoryKind::Output, &self.gpu);
+            self.output = gpu.texture(kind, kind.name(), output, SURFACE_FORMAT)?;
+        }
+        let black = BLACK.map(f64::from);
+        self.batch.clear(&self.gpu, &self.output.view, black);
         // As large as the old desktop asked for.
         self.scratch = None;
         self.alpha = None;
@@ -255,6 +279,8 @@ impl Compositor for GpuCompositor {
     }
 
     fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
+        // What it takes the place of may be what it is made of.
+        self.surfaces.remove(&surface);
         let created = Surface {
             texture: self.black_texture(MemoryKind::Surfaces, size)?,
             planes: SurfacePlanes::default(),
@@ -327,12 +353,8 @@ impl Compositor for GpuCompositor {
         slot: CacheSlot,
     ) -> Result<(), CompositorError> {
         // A slot is often filled again at its old size.
-        let texture = match self.cache.remove(&slot) {
-            Some(texture) if texture.size == rect.size() => texture,
-            _ => self
-                .gpu
-                .texture(MemoryKind::Cache, "cache", rect.size(), SURFACE_FORMAT)?,
-        };
+        self.cache.remove(&slot);
+        let texture = slot_texture(&self.gpu, rect.size())?;
         let region = CopyRegion {
             source: rect,
             destination: Point::default(),
@@ -344,7 +366,9 @@ impl Compositor for GpuCompositor {
     }
 
     fn restore_slot(&mut self, slot: CacheSlot, size: Size) -> Result<(), CompositorError> {
-        let texture = self.black_texture(MemoryKind::Cache, size)?;
+        let texture = slot_texture(&self.gpu, size)?;
+        let black = BLACK.map(f64::from);
+        self.batch.clear(&self.gpu, &texture.view, black);
         self.cache.insert(slot, texture);
         Ok(())
     }
@@ -580,6 +604,7 @@ mod tests {
             repaint: &Damage::of(whole),
             layers: &[pointer],
         })?;
+        compositor.evict(CacheSlot(1));
         Ok(())
     }
 

@@ -216,7 +216,7 @@ impl SurfacePlanes {
             Some(planes) => planes,
             None => {
                 let plane =
-                    |label, size| gpu.texture(MemoryKind::Planes, label, size, PLANE_FORMAT);
+                    |label, size| gpu.pooled_texture(MemoryKind::Planes, label, size, PLANE_FORMAT);
                 ViewPlanes {
                     luma: plane("luma", size)?,
                     cb: plane("cb", half)?,
@@ -234,8 +234,12 @@ impl SurfacePlanes {
         let pairs = in_memory.as_ref().and_then(YuvFrame::interleaved_chroma);
         let comes_in_pairs = is_imported || pairs.is_some();
         if comes_in_pairs && planes.pairs.is_none() {
-            planes.pairs =
-                Some(gpu.texture(MemoryKind::Planes, "chroma pairs", half, CHROMA_FORMAT)?);
+            planes.pairs = Some(gpu.pooled_texture(
+                MemoryKind::Planes,
+                "chroma pairs",
+                half,
+                CHROMA_FORMAT,
+            )?);
         }
         // Many small regions become few copies; more than the regions is never read.
         let mut damage = Damage::new();
@@ -314,8 +318,13 @@ fn samples<'a>(
             let coded = coded_size(surface);
             let half = Size::new(coded.width / 2, coded.height / 2);
             let samples = Samples {
-                pixels: gpu.texture(MemoryKind::Planes, "samples", coded, SAMPLES_FORMAT)?,
-                main_chroma: gpu.texture(MemoryKind::Planes, "main chroma", half, CHROMA_FORMAT)?,
+                pixels: gpu.pooled_texture(MemoryKind::Planes, "samples", coded, SAMPLES_FORMAT)?,
+                main_chroma: gpu.pooled_texture(
+                    MemoryKind::Planes,
+                    "main chroma",
+                    half,
+                    CHROMA_FORMAT,
+                )?,
             };
             let zero = f64::from(CHROMA_ZERO) / 255.0;
             batch.clear(gpu, &samples.pixels.view, [0.0, zero, zero, 1.0]);

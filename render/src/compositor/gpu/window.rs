@@ -309,7 +309,8 @@ impl WindowPainter {
             if size.is_empty() || is_too_large || self.texture_of(picture).is_some() {
                 continue;
             }
-            let texture = gpu.texture(MemoryKind::Overlays, "overlay", size, SURFACE_FORMAT)?;
+            let texture =
+                gpu.pooled_texture(MemoryKind::Overlays, "overlay", size, SURFACE_FORMAT)?;
             let rows = Rows {
                 data: picture.data(),
                 stride_bytes: picture.stride_bytes(),

@@ -192,7 +192,7 @@ fn on_device(
                     },
                     extent(size),
                 );
-                texture.texture
+                texture.texture.clone()
             };
             ImportedPlanes::Textures {
                 luma: texture(size, PLANE_FORMAT, 0),
