@@ -1,13 +1,15 @@
 //! The compositor for machines without a GPU: pictures in memory, damage only.
 
+mod holes;
+mod surface;
+
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use oriel_codecs::{
     geometry::{Rect, Size},
     picture::{BYTES_PER_PIXEL, Picture, PictureMut},
     remotefx::CoefficientTiles,
-    video::{AvcVersion, DecodedAvc},
-    yuv::{ChromaUpsampling, Yuv444Picture, coded_size, yuv420_to_bgra_guided},
+    video::DecodedAvc,
 };
 use oriel_protocol::graphics::{CacheSlot, SurfaceId};
 
@@ -16,36 +18,26 @@ use super::{
     Presentation, Presented,
     copied::{bytes_in, bytes_of},
     filter::Scaler,
-    hurried::{Holes, Hurried},
-    memory::{Counted, MemoryLedger, MemoryTag},
-    paint::WindowPainter,
+    memory::{Counted, MemoryLedger},
+    paint::{Desktop, WindowPainter},
 };
 use crate::{
     decode::{PixelBlock, tile_pool::TilePool},
     error::CompositorError,
     present::SoftwareWindow,
 };
+use holes::Holes;
+use surface::Surface;
 
 /// Larger sides than these the protocol has no room for (`[MS-RDPEGFX] 2.2.2.14`).
 const MAX_SIDE_PX: u32 = 32766;
-
-/// H.264 in 4:2:0 that covers more than this is first drawn in a hurry: guiding its chroma by its
-/// luma takes some ten times as long, which what moves on the whole screen cannot spare.
-const UNHURRIED_PX: u64 = 256 * 256;
-
-/// Pictures of a surface that are kept to be drawn better.
-const HURRIED_PICTURES: usize = 4;
 
 /// Surfaces, cache and output as [`Picture`]s.
 #[derive(Debug)]
 pub struct CpuCompositor {
     output: Output,
-    surfaces: HashMap<SurfaceId, Counted<Picture>>,
-    /// Planes of surfaces that are drawn in 4:4:4.
-    planes: HashMap<SurfaceId, KeptPlanes>,
-    /// Oldest first.
-    hurried: HashMap<SurfaceId, Vec<Hurried>>,
-    /// What is drawn on them, kept for its memory.
+    surfaces: HashMap<SurfaceId, Surface>,
+    /// Where a surface is drawn on, kept for its memory.
     holes: Holes,
     cache: HashMap<CacheSlot, Counted<Picture>>,
     /// Of surfaces whose mapping is scaled.
@@ -55,13 +47,6 @@ pub struct CpuCompositor {
     pool: Option<Arc<TilePool>>,
     copied: CopiedBytes,
     memory: Arc<MemoryLedger>,
-}
-
-/// A surface in 4:4:4, once it was drawn so.
-#[derive(Debug, Default)]
-struct KeptPlanes {
-    picture: Option<Yuv444Picture>,
-    memory: Option<MemoryTag>,
 }
 
 /// What is shown.
@@ -82,14 +67,14 @@ impl Output {
         }
     }
 
-    fn picture<'a>(
-        &'a self,
-        surfaces: &'a HashMap<SurfaceId, Counted<Picture>>,
-    ) -> Result<&'a Picture, CompositorError> {
+    fn desktop<'a>(
+        &'a mut self,
+        surfaces: &'a mut HashMap<SurfaceId, Surface>,
+    ) -> Result<&'a mut dyn Desktop, CompositorError> {
         match self {
-            Self::Composed(picture) => Ok(picture),
-            Self::Surface(surface, _) => match surfaces.get(surface) {
-                Some(picture) => Ok(picture),
+            Self::Composed(picture) => Ok(&mut **picture),
+            Self::Surface(surface, _) => match surfaces.get_mut(surface) {
+                Some(pixels) => Ok(pixels),
                 None => Err(missing(surface)),
             },
         }
@@ -113,8 +98,6 @@ impl CpuCompositor {
         Self {
             output: Output::Composed(counted(none, MemoryKind::Output, &memory)),
             surfaces: HashMap::new(),
-            planes: HashMap::new(),
-            hurried: HashMap::new(),
             holes: Holes::default(),
             cache: HashMap::new(),
             scalers: HashMap::new(),
@@ -140,48 +123,22 @@ impl CpuCompositor {
         Ok(counted(new_picture(size)?, kind, &self.memory))
     }
 
-    fn surface_mut(&mut self, surface: SurfaceId) -> Result<&mut Picture, CompositorError> {
+    fn surface_mut(&mut self, surface: SurfaceId) -> Result<&mut Surface, CompositorError> {
         self.surfaces
             .get_mut(&surface)
-            .map(|picture| &mut **picture)
             .ok_or_else(|| missing(surface))
     }
 
-    /// These rectangles of a surface are drawn anew.
-    fn overdraw(&mut self, surface: SurfaceId, rects: impl Iterator<Item = Rect>) {
-        if let Some(pictures) = self.hurried.get_mut(&surface)
-            && !pictures.is_empty()
-        {
-            self.holes.set(rects);
-            for hurried in pictures.iter_mut() {
-                hurried.exclude(&mut self.holes);
-            }
-            pictures.retain(|hurried| !hurried.rects.is_empty());
+    /// A surface's pixels, for somebody who writes all those of `rects` and reads none.
+    fn pixels_but(
+        &mut self,
+        surface: SurfaceId,
+        rects: impl Iterator<Item = Rect>,
+    ) -> Result<&mut Picture, CompositorError> {
+        match self.surfaces.get_mut(&surface) {
+            Some(pixels) => Ok(pixels.pixels_but(rects, &mut self.holes)),
+            None => Err(missing(surface)),
         }
-    }
-
-    fn refine_surface(&mut self, surface: SurfaceId) -> Vec<Rect> {
-        let (Some(pictures), Some(target)) = (
-            self.hurried.remove(&surface),
-            self.surfaces.get_mut(&surface),
-        ) else {
-            return Vec::new();
-        };
-        for hurried in &pictures {
-            for rect in &hurried.rects {
-                let (planes, mut target) = (hurried.view.planes(), target.as_mut());
-                let bytes = rect.size().area() as usize;
-                let mut draw = || yuv420_to_bgra_guided(&planes, rect, &mut target);
-                match &self.pool {
-                    Some(pool) => pool.run(bytes, draw),
-                    None => draw(),
-                }
-            }
-        }
-        pictures
-            .into_iter()
-            .flat_map(|hurried| hurried.rects)
-            .collect()
     }
 }
 
@@ -297,8 +254,6 @@ impl Compositor for CpuCompositor {
     fn reset(&mut self, output: Size) -> Result<(), CompositorError> {
         self.output = Output::Composed(self.new_picture(MemoryKind::Output, output)?);
         self.surfaces.clear();
-        self.planes.clear();
-        self.hurried.clear();
         self.cache.clear();
         self.scalers.clear();
         Ok(())
@@ -307,21 +262,20 @@ impl Compositor for CpuCompositor {
     fn create_surface(&mut self, surface: SurfaceId, size: Size) -> Result<(), CompositorError> {
         self.delete_surface(surface);
         let picture = self.new_picture(MemoryKind::Surfaces, size)?;
-        self.surfaces.insert(surface, picture);
+        self.surfaces.insert(surface, Surface::new(picture));
         Ok(())
     }
 
     fn delete_surface(&mut self, surface: SurfaceId) {
         let deleted = self.surfaces.remove(&surface);
-        if let (Output::Surface(shown, _), Some(mut picture)) = (&self.output, deleted)
+        if let (Output::Surface(shown, _), Some(deleted)) = (&self.output, deleted)
             && *shown == surface
         {
+            let mut picture = deleted.into_pixels();
             picture.tag.become_kind(MemoryKind::Output);
             // It stays to be seen until something else is composed.
             self.output = Output::Composed(picture);
         }
-        self.planes.remove(&surface);
-        self.hurried.remove(&surface);
         self.scalers.remove(&surface);
     }
 
@@ -331,8 +285,7 @@ impl Compositor for CpuCompositor {
         bgra: [u8; 4],
         rects: &[Rect],
     ) -> Result<(), CompositorError> {
-        self.overdraw(surface, rects.iter().copied());
-        let picture = self.surface_mut(surface)?;
+        let picture = self.pixels_but(surface, rects.iter().copied())?;
         for rect in rects {
             fill_rect(picture, rect, bgra);
         }
@@ -345,19 +298,19 @@ impl Compositor for CpuCompositor {
         destination: SurfaceId,
         regions: &[CopyRegion],
     ) -> Result<(), CompositorError> {
-        self.overdraw(destination, regions.iter().map(CopyRegion::target));
         self.copied.moved += bytes_in(regions.iter().map(|region| &region.source));
         match source {
             CopySource::Surface(source) if source == destination => {
+                self.surface_mut(destination)?.pixels();
+                let targets = regions.iter().map(CopyRegion::target);
+                let picture = self.pixels_but(destination, targets)?;
                 if let [region] = regions {
-                    move_region(self.surface_mut(destination)?, region);
+                    move_region(picture, region);
                     return Ok(());
                 }
                 let from = regions
                     .iter()
                     .fold(Rect::default(), |all, region| all.union(&region.source));
-                self.copied.moved += bytes_of(from.size());
-                let picture = self.surface_mut(destination)?;
                 let kept = cut(picture, &from)?;
                 for region in regions {
                     let moved = CopyRegion {
@@ -366,6 +319,7 @@ impl Compositor for CpuCompositor {
                     };
                     copy_region(kept.data(), kept.stride_bytes(), &moved, picture);
                 }
+                self.copied.moved += bytes_of(from.size());
             }
             CopySource::Surface(source) => {
                 let [Some(from), Some(to)] =
@@ -373,6 +327,8 @@ impl Compositor for CpuCompositor {
                 else {
                     return Err(missing((source, destination)));
                 };
+                let from = from.pixels();
+                let to = to.pixels_but(regions.iter().map(CopyRegion::target), &mut self.holes);
                 for region in regions {
                     copy_region(from.data(), from.stride_bytes(), region, to);
                 }
@@ -382,7 +338,8 @@ impl Compositor for CpuCompositor {
                 let to = self
                     .surfaces
                     .get_mut(&destination)
-                    .ok_or_else(|| missing(destination))?;
+                    .ok_or_else(|| missing(destination))?
+                    .pixels_but(regions.iter().map(CopyRegion::target), &mut self.holes);
                 for region in regions {
                     copy_region(from.data(), from.stride_bytes(), region, to);
                 }
@@ -399,8 +356,9 @@ impl Compositor for CpuCompositor {
     ) -> Result<(), CompositorError> {
         let source = self
             .surfaces
-            .get(&surface)
-            .ok_or_else(|| missing(surface))?;
+            .get_mut(&surface)
+            .ok_or_else(|| missing(surface))?
+            .pixels();
         self.copied.moved += bytes_of(rect.size());
         match self.cache.get_mut(&slot) {
             // A slot is often filled again at its old size.
@@ -429,9 +387,8 @@ impl Compositor for CpuCompositor {
         block: &PixelBlock,
         region: CopyRegion,
     ) -> Result<(), CompositorError> {
-        self.overdraw(surface, std::iter::once(region.target()));
         self.copied.drawn += bytes_of(region.source.size());
-        let picture = self.surface_mut(surface)?;
+        let picture = self.pixels_but(surface, std::iter::once(region.target()))?;
         copy_region(block.data(), block.stride_bytes(), &region, picture);
         Ok(())
     }
@@ -443,7 +400,7 @@ impl Compositor for CpuCompositor {
         region: CopyRegion,
     ) -> Result<(), CompositorError> {
         self.copied.drawn += region.source.size().area();
-        let mut picture = self.surface_mut(surface)?.as_mut();
+        let mut picture = self.surface_mut(surface)?.pixels().as_mut();
         let Some(mut part) = picture.sub(&region.target()) else {
             return Ok(());
         };
@@ -471,13 +428,12 @@ impl Compositor for CpuCompositor {
         tiles: &CoefficientTiles,
         regions: &[CopyRegion],
     ) -> Result<(), CompositorError> {
-        self.overdraw(surface, regions.iter().map(CopyRegion::target));
         self.copied.drawn += bytes_in(regions.iter().map(|region| &region.source));
         // Only what a compositor that is gone has left over comes here: it is made whole.
         let bounds = tiles.bounds();
         let mut whole = new_picture(bounds.size())?;
         tiles.draw(&bounds, &mut whole.as_mut());
-        let picture = self.surface_mut(surface)?;
+        let picture = self.pixels_but(surface, regions.iter().map(CopyRegion::target))?;
         for region in regions {
             let part = CopyRegion {
                 source: region.source.translate(-bounds.left, -bounds.top),
@@ -492,41 +448,22 @@ impl Compositor for CpuCompositor {
         let views = views
             .in_memory()
             .map_err(|error| CompositorError::System(error.to_string()))?;
-        self.overdraw(surface, views.damage());
-        let covered_px: u64 = views.damage().map(|rect| rect.size().area()).sum();
-        let is_hurried = views.version == AvcVersion::Avc420 && covered_px > UNHURRIED_PX;
-        let planes = self.planes.entry(surface).or_default();
-        let picture = self
-            .surfaces
+        let Self {
+            surfaces,
+            holes,
+            memory,
+            ..
+        } = self;
+        surfaces
             .get_mut(&surface)
-            .ok_or_else(|| missing(surface))?;
-        let chroma = if is_hurried {
-            ChromaUpsampling::Block
-        } else {
-            ChromaUpsampling::Guided
-        };
-        views.draw(&mut planes.picture, &mut picture.as_mut(), chroma);
-        if let (Some(picture), None) = (&planes.picture, &planes.memory) {
-            // Luma and chroma, and the main view's chroma for 2×2 pixels.
-            let bytes = coded_size(picture.size()).area() * 7 / 2;
-            planes.memory = Some(self.memory.tag(MemoryKind::Planes, bytes));
-        }
-        if let (true, Some(view)) = (is_hurried, &views.luma_view) {
-            let view = view.clone();
-            let rects = views.luma_regions.clone();
-            let pictures = self.hurried.entry(surface).or_default();
-            if pictures.len() == HURRIED_PICTURES {
-                // It stays as it is. Decoders have no more pictures to spare.
-                pictures.remove(0);
-            }
-            pictures.push(Hurried { view, rects });
-        }
+            .ok_or_else(|| missing(surface))?
+            .draw_avc(&views, holes, memory);
         Ok(())
     }
 
     fn hold_output(&mut self) -> Result<(), CompositorError> {
         if let Output::Surface(..) = self.output {
-            let shown = self.output.picture(&self.surfaces)?;
+            let shown = self.output.desktop(&mut self.surfaces)?.picture();
             let kept = cut(shown, &shown.size().to_rect())?;
             self.copied.moved += bytes_of(kept.size());
             self.output = Output::Composed(counted(kept, MemoryKind::Output, &self.memory));
@@ -535,14 +472,14 @@ impl Compositor for CpuCompositor {
     }
 
     fn can_refine(&self) -> bool {
-        self.hurried.values().any(|pictures| !pictures.is_empty())
+        self.surfaces.values().any(Surface::can_refine)
     }
 
     fn refine(&mut self) -> Vec<(SurfaceId, Vec<Rect>)> {
-        let surfaces: Vec<_> = self.hurried.keys().copied().collect();
-        surfaces
-            .into_iter()
-            .map(|surface| (surface, self.refine_surface(surface)))
+        self.surfaces
+            .iter_mut()
+            .filter(|(_, surface)| surface.can_refine())
+            .map(|(id, surface)| (*id, surface.refine(self.pool.as_deref())))
             .collect()
     }
 
@@ -571,8 +508,9 @@ impl Compositor for CpuCompositor {
                 self.copied.moved += bytes_of(shown.size());
                 let picture = self
                     .surfaces
-                    .get(&layer.surface)
-                    .ok_or_else(|| missing(layer.surface))?;
+                    .get_mut(&layer.surface)
+                    .ok_or_else(|| missing(layer.surface))?
+                    .pixels();
                 let source = shown.translate(-layer.target.left, -layer.target.top);
                 let target = layer.target.size();
                 if layer.size == target {
@@ -599,21 +537,22 @@ impl Compositor for CpuCompositor {
     }
 
     fn read_output(&mut self) -> Result<Picture, CompositorError> {
-        Ok(opaque(Picture::clone(self.output.picture(&self.surfaces)?)))
+        let desktop = self.output.desktop(&mut self.surfaces)?;
+        Ok(opaque(desktop.picture().clone()))
     }
 
     fn read_surface(&mut self, surface: SurfaceId) -> Result<Picture, CompositorError> {
-        self.surface_mut(surface)
-            .map(|picture| Picture::clone(picture))
+        let pixels = self.surface_mut(surface)?.pixels();
+        Ok(Picture::clone(pixels))
     }
 
     fn render_window(&mut self, what: &Presentation<'_>) -> Result<Picture, CompositorError> {
         let mut picture = new_picture(what.view.window())?;
         let region = what.view.window().to_rect();
-        self.copied.shown += bytes_of(region.size());
-        let output = self.output.picture(&self.surfaces)?;
-        self.painter
-            .paint(output, what, &region, &mut picture.as_mut());
+        let desktop = self.output.desktop(&mut self.surfaces)?;
+        self.copied.shown += self
+            .painter
+            .paint(desktop, what, &region, &mut picture.as_mut());
         Ok(opaque(picture))
     }
 
@@ -626,16 +565,17 @@ impl Compositor for CpuCompositor {
             copied,
             ..
         } = self;
+        let desktop = output.desktop(surfaces)?;
         let Some(window) = window else {
+            // What would be seen is at least made.
+            desktop.picture();
             return Ok(Presented::Shown(PresentTimes::at_once(Instant::now())));
         };
-        let output = output.picture(surfaces)?;
         window.present(
             what.view.window(),
             &what.window_damage(),
             |region: &Rect, pixels: &mut PictureMut<'_>| {
-                copied.shown += bytes_of(region.size());
-                painter.paint(output, what, region, pixels);
+                copied.shown += painter.paint(desktop, what, region, pixels);
             },
         )
     }

@@ -17,7 +17,6 @@ mod cpu;
 mod damage;
 pub(crate) mod filter;
 mod gpu;
-mod hurried;
 pub(crate) mod memory;
 mod paint;
 mod scene;

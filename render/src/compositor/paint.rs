@@ -5,7 +5,30 @@ use oriel_codecs::{
     picture::{BYTES_PER_PIXEL, Picture, PictureMut},
 };
 
-use super::{Presentation, WindowLayer, filter::Scaler};
+use super::{Presentation, WindowLayer, copied::bytes_of, filter::Scaler};
+
+/// The desktop, to be painted from.
+pub(crate) trait Desktop {
+    /// All of it.
+    fn picture(&mut self) -> &Picture;
+
+    /// Draws a rectangle of it in the same place of `target`, which is of its size; returns how
+    /// many bytes of that are copies.
+    fn draw(&mut self, rect: &Rect, target: &mut PictureMut<'_>) -> u64;
+}
+
+impl Desktop for Picture {
+    fn picture(&mut self) -> &Picture {
+        self
+    }
+
+    fn draw(&mut self, rect: &Rect, target: &mut PictureMut<'_>) -> u64 {
+        if let Some(mut part) = target.sub(rect) {
+            copy_rows(self, rect, &mut part);
+        }
+        bytes_of(rect.size())
+    }
+}
 
 /// Paints parts of a window.
 #[derive(Debug, Default)]
@@ -14,40 +37,48 @@ pub(crate) struct WindowPainter {
 }
 
 impl WindowPainter {
-    /// Paints `region` of the window into `window`, which is all of it.
+    /// Paints `region` of the window into `window`, which is all of it; returns how many bytes of
+    /// that are copies.
     pub(crate) fn paint(
         &mut self,
-        output: &Picture,
+        desktop: &mut dyn Desktop,
         what: &Presentation<'_>,
         region: &Rect,
         window: &mut PictureMut<'_>,
-    ) {
+    ) -> u64 {
         let viewport = what.view.viewport();
         let inner = region.intersect(&viewport);
         if inner != *region {
             blacken(window, region);
         }
-        if let Some(mut part) = window.sub(&inner) {
-            let rect = inner.translate(-viewport.left, -viewport.top);
-            if what.view.is_exact() {
-                copy_rows(output, &rect, &mut part);
-            } else {
-                let (source, target) = (output.size(), viewport.size());
-                if !self
-                    .scaler
-                    .as_ref()
-                    .is_some_and(|kept| kept.is_for(source, target))
-                {
-                    self.scaler = Some(Scaler::new(source, target));
-                }
-                if let Some(scaler) = &mut self.scaler {
-                    scaler.scale(output.data(), &rect, &mut part);
-                }
+        let rect = inner.translate(-viewport.left, -viewport.top);
+        let mut copied = bytes_of(inner.size());
+        if inner.is_empty() {
+        } else if what.view.is_exact() {
+            if let Some(mut target) = window.sub(&viewport) {
+                copied = desktop.draw(&rect, &mut target);
+            } else if let Some(mut part) = window.sub(&inner) {
+                // The window is too small for all of it.
+                copy_rows(desktop.picture(), &rect, &mut part);
+            }
+        } else if let Some(mut part) = window.sub(&inner) {
+            let picture = desktop.picture();
+            let (source, target) = (picture.size(), viewport.size());
+            if !self
+                .scaler
+                .as_ref()
+                .is_some_and(|kept| kept.is_for(source, target))
+            {
+                self.scaler = Some(Scaler::new(source, target));
+            }
+            if let Some(scaler) = &mut self.scaler {
+                scaler.scale(picture.data(), &rect, &mut part);
             }
         }
         for layer in what.layers {
             blend(layer, region, window);
         }
+        copied
     }
 }
 
@@ -61,7 +92,8 @@ fn blacken(window: &mut PictureMut<'_>, region: &Rect) {
     }
 }
 
-fn copy_rows(source: &Picture, rect: &Rect, target: &mut PictureMut<'_>) {
+/// Copies a rectangle to `target`, which is of its size.
+pub(super) fn copy_rows(source: &Picture, rect: &Rect, target: &mut PictureMut<'_>) {
     let stride = source.stride_bytes();
     let bytes = rect.width() as usize * BYTES_PER_PIXEL;
     for y in 0..rect.height() {

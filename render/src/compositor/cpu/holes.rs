@@ -1,29 +1,6 @@
-//! What was drawn in a hurry, and can be drawn better once nothing moves.
+//! What is left of rectangles where others are drawn on them.
 
-use oriel_codecs::{geometry::Rect, video::YuvFrame};
-
-/// More pieces than these are not worth remembering: the smallest are forgotten.
-const MAX_PIECES: usize = 256;
-
-/// A picture in 4:2:0 whose chroma was not guided by its luma, and where it is still what the
-/// surface shows.
-#[derive(Debug)]
-pub(super) struct Hurried {
-    pub(super) view: YuvFrame,
-    pub(super) rects: Vec<Rect>,
-}
-
-impl Hurried {
-    /// Something else is drawn on the holes.
-    pub(super) fn exclude(&mut self, holes: &mut Holes) {
-        holes.cut(&mut self.rects);
-        if self.rects.len() > MAX_PIECES {
-            self.rects
-                .sort_unstable_by_key(|rect| std::cmp::Reverse(rect.size().area()));
-            self.rects.truncate(MAX_PIECES);
-        }
-    }
-}
+use oriel_codecs::geometry::Rect;
 
 /// Rectangles that something is drawn on: hundreds, where a page scrolls. They lie in order of
 /// their tops, so that a piece is held against those alone that lie on its rows.
@@ -60,7 +37,7 @@ impl Holes {
     }
 
     /// Leaves of each piece what lies in no hole.
-    fn cut(&mut self, pieces: &mut Vec<Rect>) {
+    pub(super) fn cut(&mut self, pieces: &mut Vec<Rect>) {
         let Self { holes, open, left } = self;
         left.clear();
         for piece in pieces.iter() {
