@@ -7,7 +7,9 @@ use oriel_codecs::{
     progressive::Pass,
     video::AvcVersion,
 };
-use oriel_protocol::graphics::{CacheLimits, CacheSlot, GraphicsCommand, SurfaceId};
+use oriel_protocol::graphics::{
+    CacheLimits, CacheSlot, GraphicsCommand, PayloadCodec, SurfaceFormat, SurfaceId,
+};
 use oriel_render::{
     compositor::{Compositor, CpuCompositor, GpuCompositor, MemoryKind, Scene, SceneLimits},
     decode::{Batch, Step},
@@ -79,7 +81,7 @@ fn surfaces_and_the_output_take_four_half_bytes() {
         let second = GraphicsCommand::CreateSurface {
             surface: SurfaceId(2),
             size: Size::new(50, 20),
-            format: oriel_protocol::graphics::SurfaceFormat::Xrgb,
+            format: SurfaceFormat::Xrgb,
         };
         carry_out(&mut scene, compositor, [second]);
         assert_eq!(now(compositor, MemoryKind::Surfaces), 4 * (PIXELS + 1000));
@@ -182,6 +184,45 @@ fn tiles_take_what_a_band_of_them_needs_and_pixels_go_through_one_buffer() {
 }
 
 #[test]
+fn buffers_that_only_a_burst_needed_are_given_back_while_little_is_drawn() {
+    let Some(mut gpu) = gpu() else { return };
+    let mut scene = Scene::new(SceneLimits::default());
+    let pixels = |rect: Rect| GraphicsCommand::Draw {
+        surface: SURFACE,
+        rect,
+        codec: PayloadCodec::Uncompressed,
+        format: SurfaceFormat::Xrgb,
+        payload: vec![7; rect.size().area() as usize * 4].into(),
+    };
+    desktop(&mut scene, &mut gpu, []);
+    let mut draw = |rect: Rect, at_once, times| {
+        for _ in 0..times {
+            // The decode stage wants to know the surface, which is there.
+            let commands = GraphicsCommand::desktop(SURFACE, SCREEN).into_iter();
+            let drawn = std::iter::repeat_n(pixels(rect), at_once);
+            let batches = support::decode_all(commands.chain(drawn).collect());
+            for step in batches.into_iter().flat_map(|batch| batch.steps) {
+                let step = step.expect("pixels");
+                if matches!(step, Step::Paint { .. }) {
+                    scene.apply(&mut gpu, &step).expect("no fault");
+                }
+            }
+            scene.compose(&mut gpu).expect("memory");
+        }
+        now(&gpu, MemoryKind::Staging)
+    };
+    // Uniforms, and a buffer for each of so many pictures that are drawn as one.
+    let burst = (1 << 20) + 6 * (PIXELS * 4).next_multiple_of(4 << 20);
+    let after_it = draw(SCREEN.to_rect(), 6, 1);
+    assert!(after_it >= burst, "{after_it}");
+    let little = Rect::new(0, 0, 8, 8);
+    let shortly_after = draw(little, 1, 40);
+    assert!(shortly_after >= burst, "{shortly_after}");
+    let later = draw(little, 1, 130);
+    assert!(later <= burst / 2, "{later}");
+}
+
+#[test]
 fn what_was_copied_through_is_given_back_with_the_desktop() {
     let Some(mut gpu) = gpu() else { return };
     let mut scene = Scene::new(SceneLimits::default());
@@ -241,7 +282,7 @@ fn slots_and_surfaces_that_come_and_go_are_made_of_what_others_left() {
         let create = GraphicsCommand::CreateSurface {
             surface,
             size: picture.size(),
-            format: oriel_protocol::graphics::SurfaceFormat::Xrgb,
+            format: SurfaceFormat::Xrgb,
         };
         let whole = [picture.size().to_rect()];
         let version = AvcVersion::Avc444V2;

@@ -15,6 +15,10 @@ const CHUNK_BYTES: u64 = 4 << 20;
 /// Bytes in buffers that the device has not given back, at most; beyond, uploads wait for it.
 const MAX_IN_FLIGHT_BYTES: u64 = 160 << 20;
 
+/// Submissions after which what a burst needed is given back: one or two seconds of a film. Buffers
+/// are kept for what this many needed at one time, and those before them.
+const EPOCH_SUBMISSIONS: u32 = 64;
+
 /// Rows of a copy into a texture start at multiples of this.
 const ROW_ALIGNMENT: usize = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize;
 
@@ -25,6 +29,7 @@ pub(crate) struct StagingRing {
     free: Vec<Chunk>,
     filling: Vec<Chunk>,
     in_flight_bytes: u64,
+    needed: Needed,
     returned: Receiver<Chunk>,
     give_back: Sender<Chunk>,
 }
@@ -50,6 +55,7 @@ impl StagingRing {
             free: Vec::new(),
             filling: Vec::new(),
             in_flight_bytes: 0,
+            needed: Needed::default(),
             returned,
             give_back,
         }
@@ -152,6 +158,8 @@ impl StagingRing {
         // Runs the callbacks of what the device has read by now. A failure shows in the device's
         // own faults.
         let _ = gpu.device.poll(wgpu::PollType::Poll);
+        self.needed.note(self.in_flight_bytes);
+        self.reclaim();
     }
 
     fn chunk(&mut self, gpu: &GpuDevice, bytes: u64) -> Result<&mut Chunk, CompositorError> {
@@ -191,11 +199,38 @@ impl StagingRing {
             self.in_flight_bytes -= chunk.buffer.size();
             self.free.push(chunk);
         }
-        // Enough for a second of large pictures; what a burst needed beyond goes back.
+        // What is with the device comes back. Buffers for a second of large pictures are enough.
+        let needed = self.needed.bytes().min(MAX_IN_FLIGHT_BYTES / 2);
+        let room = needed.saturating_sub(self.in_flight_bytes);
         let mut kept = 0;
         self.free.retain(|chunk| {
-            kept += chunk.buffer.size();
-            kept <= MAX_IN_FLIGHT_BYTES / 2
+            let is_kept = kept + chunk.buffer.size() <= room;
+            kept += if is_kept { chunk.buffer.size() } else { 0 };
+            is_kept
         });
+    }
+}
+
+/// The most bytes that were with the device at one time, lately.
+#[derive(Debug, Default)]
+struct Needed {
+    this_epoch: u64,
+    last_epoch: u64,
+    submissions: u32,
+}
+
+impl Needed {
+    /// So many are with it after a submission.
+    fn note(&mut self, bytes: u64) {
+        if self.submissions == EPOCH_SUBMISSIONS {
+            self.last_epoch = self.this_epoch;
+            (self.this_epoch, self.submissions) = (0, 0);
+        }
+        self.this_epoch = self.this_epoch.max(bytes);
+        self.submissions += 1;
+    }
+
+    fn bytes(&self) -> u64 {
+        self.this_epoch.max(self.last_epoch)
     }
 }
