@@ -50,6 +50,10 @@ pub(super) struct Surface {
     undrawn: Vec<Rect>,
     /// Oldest first. A pixel is in one of them at most.
     hurried: Vec<Hurried>,
+    /// What of a rectangle that is seen is not drawn, and then what is; kept for its memory, as
+    /// are the holes.
+    beside: Vec<Rect>,
+    holes: Holes,
 }
 
 /// A picture in 4:2:0 whose chroma is not guided by its luma, and where it is still what the
@@ -80,6 +84,8 @@ impl Surface {
             planes: None,
             undrawn: Vec::new(),
             hurried: Vec::new(),
+            beside: Vec::new(),
+            holes: Holes::default(),
         }
     }
 
@@ -216,23 +222,30 @@ impl Desktop for Surface {
             yuv444_to_bgra(&planes.planes(), rect, target);
             return 0;
         }
-        let waiting = self.hurried.iter().filter(|hurried| !hurried.is_drawn);
-        for hurried in waiting {
-            if holds(&hurried.rects) {
-                yuv420_to_bgra(&hurried.view.planes(), rect, target);
-                return 0;
-            }
-        }
-        let touches = |rects: &[Rect]| rects.iter().any(|piece| !piece.intersect(rect).is_empty());
-        if touches(&self.undrawn) {
+        if self
+            .undrawn
+            .iter()
+            .any(|piece| !piece.intersect(rect).is_empty())
+        {
             draw_planes(&self.planes, &mut self.undrawn, &mut self.picture);
         }
-        for hurried in &mut self.hurried {
-            if touches(&hurried.rects) {
-                hurried.settle(&mut self.picture);
+        self.beside.clear();
+        for hurried in self.hurried.iter().filter(|hurried| !hurried.is_drawn) {
+            let pieces = hurried.rects.iter().map(|piece| piece.intersect(rect));
+            for piece in pieces.filter(|piece| !piece.is_empty()) {
+                yuv420_to_bgra(&hurried.view.planes(), &piece, target);
+                self.beside.push(piece);
             }
         }
-        self.picture.draw(rect, target)
+        if self.beside.is_empty() {
+            return self.picture.draw(rect, target);
+        }
+        // What lies beside them is drawn.
+        self.holes.set(self.beside.drain(..));
+        self.beside.push(*rect);
+        self.holes.cut(&mut self.beside);
+        let beside = self.beside.iter();
+        beside.map(|rest| self.picture.draw(rest, target)).sum()
     }
 }
 
@@ -393,6 +406,27 @@ mod tests {
             assert_same(surface.pixels(), &window, &WHOLE);
             assert!(surface.draw(&WHOLE, &mut window.as_mut()) > 0, "a copy");
         }
+    }
+
+    #[test]
+    fn a_page_goes_to_the_window_without_a_copy_of_what_scrolls() {
+        let mut surface = surface();
+        let lines: Vec<Rect> = (0..9)
+            .map(|line| Rect::new(10, line * 32, 310, line * 32 + 28))
+            .collect();
+        let lines_px: u64 = lines.iter().map(|line| line.size().area()).sum();
+        let mut window = Picture::new(SIZE);
+        for seed in 1..20 {
+            carry_out(
+                &mut surface,
+                &Act::Avc(AvcVersion::Avc420, seed, lines.clone()),
+            );
+            let copied = surface.draw(&WHOLE, &mut window.as_mut());
+            assert_eq!(copied, (SIZE.area() - lines_px) * 4);
+            let inside = Point::new(10, 0);
+            assert_eq!(surface.picture.pixel(inside), color(0));
+        }
+        assert_same(surface.pixels(), &window, &WHOLE);
     }
 
     #[test]
