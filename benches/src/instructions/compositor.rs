@@ -86,9 +86,23 @@ impl Desktop {
             .compose(&mut self.compositor)
             .expect("memory for the output");
     }
+
+    /// What the window would show is made, as H.264 is then at the latest.
+    fn present(&mut self) {
+        let (damage, repaint) = (Damage::of(SIZE.to_rect()), Damage::new());
+        let presentation = Presentation {
+            view: View::new(SIZE, SIZE, Scaling::Fit),
+            damage: &damage,
+            repaint: &repaint,
+            layers: &[],
+        };
+        self.compositor
+            .present(&presentation)
+            .expect("there is no window to fail");
+    }
 }
 
-/// The steps of a frame, and the output brought up to date.
+/// The steps of a frame, and the output brought up to date and shown.
 fn applying(steps: Vec<Step>) -> Box<dyn FnMut()> {
     let mut desktop = Desktop::new();
     Box::new(move || {
@@ -96,6 +110,7 @@ fn applying(steps: Vec<Step>) -> Box<dyn FnMut()> {
             desktop.apply(step);
         }
         desktop.compose();
+        desktop.present();
     })
 }
 
