@@ -165,6 +165,8 @@ impl Mirror {
                 self.payload_bytes += payload.len();
                 self.draw(*surface, rect, *codec, payload)
             }
+            // The server caches nothing.
+            GraphicsCommand::LimitCache { .. } => return,
             other => panic!("{other:?} is not expected"),
         };
         *self.counts.entry(name).or_default() += 1;
